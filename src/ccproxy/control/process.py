@@ -1,0 +1,304 @@
+"""The start-up, reload and shutdown that ``ccproxy listener``, ``sidecar`` and ``mcp`` have in common.
+
+A process package writes one coroutine::
+
+    async def serve(
+        sockets: Mapping[str, list[socket.socket]],   # by name: "proxy", "control" | "sidecar" | "mcp"; already listening
+        config: Config,
+        instance: Instance,
+        control: ProcessControl,
+    ) -> None:
+        ...                                 # start serving on sockets["…"]
+        control.on_reload(use)              # use(new_config): may be async; raises ConfigError to refuse it
+        control.route("POST /clear", clear) # listener only: async (JSON object) -> JSON object
+        control.describe(facts)             # listener only: () -> JSON object, shown by `status`
+        control.ready()                     # READY=1; the control socket answers from here on
+        await control.stopping.wait()       # SIGTERM or SIGINT came
+        ...                                 # drain, at most config.shutdown_timeout_s, and return
+
+and its verb calls ``run_process("sidecar", serve)``, which returns the exit status. ``serve`` runs inside
+``asyncio.run`` and may import what is heavy. Signals belong to this module: an embedded server must not take them
+(uvicorn: ``capture_signals``). When ``serve`` raises, the process ends with status 1; when it does not return within
+``shutdown_timeout_s`` + 5 s of the stop signal, or at a second signal, it is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import inspect
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING
+
+from ccproxy import logs, systemd, version
+from ccproxy.control.hardening import follow_parent, forbid_core_dumps
+from ccproxy.control.lock import Lock, describe_sockets, read_lock
+from ccproxy.control.protocol import RELOAD, STATUS, UNIT_SOCKETS, JsonObject, ReloadReply, Route, StatusReply, Unit
+from ccproxy.errors import CcproxyError, ConfigError
+
+if TYPE_CHECKING:
+    from ccproxy.config.instance import Instance
+    from ccproxy.config.load import Loaded
+    from ccproxy.config.model import Config
+
+type Sockets = Mapping[str, list[socket.socket]]
+type Use = Callable[[Config], Awaitable[None] | None]
+"""Takes a new configuration into use; raises ConfigError to keep the old one."""
+type Serve = Callable[[Sockets, Config, Instance, ProcessControl], Awaitable[None]]
+
+STOP_MARGIN_S = 5.0
+"""Beyond ``shutdown_timeout_s``: what a process may take to end after its streams were drained or cut."""
+
+log = logging.getLogger(__name__)
+
+
+class ProcessControl:
+    """What a running ``serve`` and the process around it say to each other."""
+
+    def __init__(self, unit: Unit, instance: Instance, notifier: systemd.Notifier, load: Callable[[], Loaded]) -> None:
+        self.unit = unit
+        self.stopping = asyncio.Event()
+        """Set by the first SIGTERM or SIGINT."""
+        self.routes: dict[str, Route] = {STATUS: self._answer_status, RELOAD: self._answer_reload}
+        self.ready_event = asyncio.Event()
+        self._instance = instance
+        self._notifier = notifier
+        self._load = load
+        self._uses: list[Use] = []
+        self._facts: Callable[[], JsonObject] = dict
+        self._state = "starting"
+        self._started_at = time.time()
+        self._one_reload = asyncio.Lock()
+
+    def ready(self) -> None:
+        """Connections are served from now on. Tells systemd, or the activator, and opens the control socket."""
+        self._state = "ready"
+        self._notifier.ready(self._state)
+        self.ready_event.set()
+
+    def status(self, text: str) -> None:
+        """One line for people: ``systemctl status`` and ``ccproxy status`` show it."""
+        self._state = text
+        self._notifier.status(text)
+
+    def on_reload(self, use: Use) -> None:
+        """Have ``use(config)`` called with each new configuration that loads without an error.
+
+        Several are called in the order given, and the first to raise ConfigError ends the reload: check first, use
+        afterwards.
+        """
+        self._uses.append(use)
+
+    def route(self, name: str, route: Route) -> None:
+        """Answer ``name``, as in ``"POST /clear"``, on the control socket."""
+        self.routes[name] = route
+
+    def describe(self, facts: Callable[[], JsonObject]) -> None:
+        """Add ``facts()`` to what ``GET /status`` answers."""
+        self._facts = facts
+
+    def scrub_logs(self, scrub: Callable[[bytes], bytes]) -> None:
+        """Pass every log line through ``scrub`` before it is written (``Redactor.scrub``)."""
+        logs.scrub_with(scrub)
+
+    async def reload(self) -> ReloadReply:
+        """Read the configuration again and use it. A bad one is refused: the old one stays, each problem is logged."""
+        async with self._one_reload:
+            self._notifier.reloading()
+            try:
+                loaded = await asyncio.to_thread(self._load)
+                for use in self._uses:
+                    pending = use(loaded.config)
+                    if inspect.isawaitable(pending):
+                        await pending
+            except ConfigError as error:
+                reply = ReloadReply(applied=False, problems=tuple(map(str, error.problems)))
+            except Exception as error:  # the edge of a reload: whatever went wrong, the process goes on as it was
+                log.exception("reload failed")
+                reply = ReloadReply(applied=False, problems=(f"{type(error).__name__}; the log says more",))
+            else:
+                reply = ReloadReply(applied=True, problems=tuple(map(str, loaded.warnings)))
+                logs.set_level(loaded.config.log_level)
+            for problem in reply.problems:
+                log.log(logging.WARNING if reply.applied else logging.ERROR, "configuration: %s", problem)
+            if reply.applied:
+                self._state = "ready"
+                log.info("configuration read again")
+            else:
+                self._state = f"the new configuration was refused, the old one stays: {'; '.join(reply.problems)}"
+                log.error("the new configuration was refused, the old one stays")
+            self._notifier.ready(self._state)
+            return reply
+
+    async def _answer_reload(self, _: JsonObject) -> JsonObject:
+        reply = await self.reload()
+        if reply.applied:
+            for unit in UNIT_SOCKETS:  # the other processes have no control socket: they reload on SIGHUP
+                if unit != self.unit and (running := read_lock(self._instance, unit)):
+                    os.kill(running.pid, signal.SIGHUP)
+        return reply.to_json()
+
+    async def _answer_status(self, _: JsonObject) -> JsonObject:
+        return StatusReply(
+            unit=self.unit,
+            pid=os.getpid(),
+            version=version(),
+            started_at=self._started_at,
+            state=self._state,
+            facts=self._facts(),
+        ).to_json()
+
+
+def run_process(
+    unit: Unit,
+    serve: Serve,
+    *,
+    config_flag: str | None = None,
+    verbose: bool = False,
+    environ: MutableMapping[str, str] = os.environ,
+    sockets: Sockets | None = None,
+) -> int:
+    """Run one process of the instance until it is told to stop; the exit status.
+
+    ``sockets`` are those of systemd or of the activator, unless given. Raises ConfigError, with every problem, and
+    CcproxyError when it was started without sockets or when the instance already has this process.
+    """
+    from ccproxy.config.instance import find_instance  # noqa: PLC0415 - pydantic, which a client of `protocol` spares
+    from ccproxy.config.load import load  # noqa: PLC0415
+
+    follow_parent(environ)
+    forbid_core_dumps()
+    notifier = systemd.Notifier.take(environ)
+    watchdog_s = systemd.watchdog_interval(environ, os.getpid())
+    adopted = sockets if sockets is not None else systemd.listen_fds(environ, os.getpid())
+    settings = dict(environ)
+    try:
+        instance = find_instance(config_flag, settings)
+        loaded = load(instance, settings)
+        required = UNIT_SOCKETS[unit][0]
+        if required not in adopted:
+            raise CcproxyError(
+                f"`ccproxy {unit}` was given no socket named {required!r}: systemd starts it, or `ccproxy start` does. "
+                "Run `ccproxy start`."
+            )
+        config = loaded.config
+        destination = logs.set_up(
+            level=config.log_level,
+            path=instance.state_dir / config.log_file if config.log_file else None,
+            identifier=config.journal_identifier or instance.name,
+            use_journal=config.use_journal,
+            verbose=verbose,
+            environ=settings,
+        )
+        lock = Lock.take(instance, unit, sockets=describe_sockets(adopted), log=destination)
+    except ConfigError as error:
+        notifier.refused(errno.EINVAL, "; ".join(map(str, error.problems)))
+        raise
+    except CcproxyError as error:
+        notifier.refused(errno.EBUSY, str(error))
+        raise
+    for warning in loaded.warnings:
+        log.warning("configuration: %s", warning)
+    with lock:
+        control = ProcessControl(unit, instance, notifier, lambda: load(instance, settings))
+        return asyncio.run(_supervise(serve, adopted, config, instance, control, notifier, watchdog_s))
+
+
+async def _supervise(
+    serve: Serve,
+    sockets: Sockets,
+    config: Config,
+    instance: Instance,
+    control: ProcessControl,
+    notifier: systemd.Notifier,
+    watchdog_s: float | None,
+) -> int:
+    """``serve`` with its signals, its watchdog and its control socket around it."""
+    loop = asyncio.get_running_loop()
+    hurry = asyncio.Event()
+    background: set[asyncio.Task[object]] = set()
+
+    def stop() -> None:
+        (hurry if control.stopping.is_set() else control.stopping).set()
+
+    def reload() -> None:
+        task: asyncio.Task[object] = loop.create_task(control.reload())
+        background.add(task)
+        task.add_done_callback(background.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+    async def body() -> None:
+        await serve(sockets, config, instance, control)
+
+    serving = asyncio.create_task(body(), name=f"ccproxy {control.unit}")
+    stopped = asyncio.create_task(control.stopping.wait())
+    background.add(asyncio.create_task(_control_server(sockets, control)))
+    if watchdog_s is not None:
+        background.add(asyncio.create_task(systemd.watchdog(notifier, watchdog_s)))
+    try:
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        notifier.stopping()
+        if not serving.done():
+            log.info("stopping")
+            await _end(serving, config.shutdown_timeout_s + STOP_MARGIN_S, hurry)
+        return _outcome(serving, control, notifier)
+    finally:
+        for task in (stopped, *background):
+            task.cancel()
+        await asyncio.gather(stopped, *background, return_exceptions=True)
+
+
+async def _control_server(sockets: Sockets, control: ProcessControl) -> None:
+    """Serve the control socket from READY until cancelled; what connects earlier waits in the socket."""
+    listening = sockets.get("control", [])
+    if not listening:
+        return
+    from ccproxy.control.server import ControlServer  # noqa: PLC0415 - tornado, only where there is such a socket
+
+    await control.ready_event.wait()
+    server = ControlServer(control.routes)
+    server.adopt(listening)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await server.close()
+
+
+async def _end(serving: asyncio.Task[None], patience_s: float, hurry: asyncio.Event) -> None:
+    """Wait until ``serve`` has drained; cancel it when patience ends or a second signal comes."""
+    hurried = asyncio.create_task(hurry.wait())
+    await asyncio.wait({serving, hurried}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if not serving.done():
+        log.warning("not drained in time: ending now")
+        serving.cancel()
+        await asyncio.wait({serving}, timeout=STOP_MARGIN_S)
+
+
+def _outcome(serving: asyncio.Task[None], control: ProcessControl, notifier: systemd.Notifier) -> int:
+    """The exit status: 0 after a stop signal, 1 when ``serve`` failed or came back unasked."""
+    if not serving.done() or serving.cancelled():
+        return 0 if control.stopping.is_set() else 1
+    error = serving.exception()
+    match error:
+        case None if control.stopping.is_set():
+            return 0
+        case None:
+            log.critical("%s ended without being asked to", control.unit)
+        case ConfigError():
+            for problem in error.problems:
+                log.critical("configuration: %s", problem)
+            notifier.refused(errno.EINVAL, str(error))
+        case CcproxyError():
+            log.critical("%s", error)
+        case _:
+            log.critical("%s failed", control.unit, exc_info=error)
+    return 1
