@@ -1,0 +1,115 @@
+"""An answer on its way to the client: passed on at once, searched, watched and captured.
+
+Called by mitmproxy with every chunk as it arrives (``flow.response.stream``), synchronously. Per chunk, in order:
+
+1. decode the content coding, if a credential was sent (a reflected key could hide in gzip) or the format is known;
+2. blank out a reflected credential (same length, so that a content-length stays true);
+3. tell the tap (usage, stop reason, completeness) and capture up to the cap;
+4. pass it on. Never an empty chunk: it would end a chunked HTTP/1 body.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from ccproxy.flows.record import Body
+from ccproxy.listener.coding import Decoder, Undecodable
+
+
+class Tap(Protocol):
+    """Watches a stream of events without changing it."""
+
+    def feed(self, chunk: bytes) -> None: ...
+
+
+class Scrub(Protocol):
+    """Blanks secrets across chunk borders."""
+
+    def feed(self, chunk: bytes) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+class Capture:
+    """The first ``limit`` bytes of a body, its true size and, past the limit, the hash of all of it."""
+
+    __slots__ = ("digest", "kept", "limit", "parts", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.parts: list[bytes] = []
+        self.kept = 0
+        self.size = 0
+        self.digest: hashlib._Hash | None = None
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.digest is not None:
+            self.digest.update(chunk)
+        elif self.size > self.limit:
+            self.digest = hashlib.sha256(b"".join(self.parts))
+            self.digest.update(chunk)
+        if room := self.limit - self.kept:
+            piece = chunk[:room]
+            self.parts.append(piece)
+            self.kept += len(piece)
+
+    def body(self) -> Body:
+        digest = self.digest.hexdigest() if self.digest is not None else ""
+        return Body(b"".join(self.parts), self.size, digest, self.size > self.kept)
+
+
+class Answer:
+    """The stream callable of one response."""
+
+    def __init__(
+        self,
+        capture: Capture,
+        *,
+        decoder: Decoder | None = None,
+        pass_decoded: bool = True,
+        scrub: Scrub | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        self.capture = capture
+        self.decoder = decoder
+        self.pass_decoded = pass_decoded
+        """Whether the client gets the decoded bytes (its headers then name no coding) or the wire's own."""
+        self.scrub = scrub
+        self.tap = tap
+        self.broken = ""
+        """Why decoding failed; the rest of the body is withheld."""
+        self.tail: bytes = b""
+        """Sent after the last byte: set by whoever finds, at the end, that the answer was cut short."""
+
+    def __call__(self, chunk: bytes) -> list[bytes]:
+        if not chunk:
+            return self.end()
+        if self.decoder is None:
+            return self.watch(chunk)
+        out: list[bytes] = []
+        try:
+            for piece in self.decoder.feed(chunk) if not self.broken else ():
+                out += self.watch(piece)
+        except Undecodable as err:
+            self.broken = f"the provider's answer is not of the content coding that it names: {err}"
+        return out if self.pass_decoded else [chunk]
+
+    def watch(self, chunk: bytes) -> list[bytes]:
+        if self.scrub is not None:
+            chunk = self.scrub.feed(chunk)
+            if not chunk:
+                return []
+        if self.tap is not None:
+            self.tap.feed(chunk)
+        self.capture.add(chunk)
+        return [chunk]
+
+    def end(self) -> list[bytes]:
+        out: list[bytes] = []
+        if self.scrub is not None and (held := self.scrub.flush()):
+            if self.tap is not None:
+                self.tap.feed(held)
+            self.capture.add(held)
+            out.append(held)
+        return out

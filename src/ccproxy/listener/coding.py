@@ -1,0 +1,127 @@
+"""Content codings (RFC 9110 §8.4.1): decode a body whole or as it streams, never more than asked for.
+
+>>> coder = decoder("gzip")
+>>> b"".join(coder.feed(chunk))          # pieces of at most PIECE bytes, however well the chunk compresses
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import brotli
+import zstandard
+
+from ccproxy.errors import BadRequest, PayloadTooLarge
+
+PIECE: Final = 1 << 20
+"""Most bytes that one step of a decoder makes, so that a decompression bomb cannot fill the memory at once."""
+SLICE: Final = 256
+"""Bytes fed at a time to a decoder that cannot limit its output: 256 zstd bytes make 8 MiB at most."""
+READABLE: Final = ("gzip", "x-gzip", "deflate", "br", "zstd")
+
+
+class Undecodable(Exception):
+    """The bytes are not of the coding that the header names."""
+
+
+class Decoder(Protocol):
+    """One direction of one body."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What ``data`` decodes to, in pieces. Raises Undecodable."""
+
+
+class Zlib:
+    """gzip, zlib and (as some servers mean by "deflate") raw deflate."""
+
+    def __init__(self) -> None:
+        self.inner = zlib.decompressobj(47)
+        self.started = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            try:
+                piece = self.inner.decompress(data, PIECE)
+            except zlib.error as err:
+                if self.started:
+                    raise Undecodable(str(err)) from None
+                self.inner = zlib.decompressobj(-15)
+                self.started = True
+                continue
+            self.started = True
+            if piece:
+                yield piece
+            data = self.inner.unconsumed_tail
+            if self.inner.eof and self.inner.unused_data:  # the next member of a gzip file
+                data, self.inner = self.inner.unused_data, zlib.decompressobj(47)
+
+
+class Brotli:
+    def __init__(self) -> None:
+        self.inner = brotli.Decompressor()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        try:
+            piece = self.inner.process(data, output_buffer_limit=PIECE)
+            while piece:
+                yield piece
+                if self.inner.can_accept_more_data():
+                    return
+                piece = self.inner.process(b"", output_buffer_limit=PIECE)
+        except brotli.error as err:
+            raise Undecodable(str(err)) from None
+
+
+class Zstd:
+    def __init__(self) -> None:
+        self.inner = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        try:
+            for start in range(0, len(data), SLICE):
+                if piece := self.inner.decompress(data[start : start + SLICE]):
+                    yield piece
+        except zstandard.ZstdError as err:
+            raise Undecodable(str(err)) from None
+
+
+def decoder(coding: str) -> Decoder | None:
+    """The decoder for a ``Content-Encoding`` value; None if it is unknown or a list of several."""
+    match coding.strip().lower():
+        case "gzip" | "x-gzip" | "deflate":
+            return Zlib()
+        case "br":
+            return Brotli()
+        case "zstd":
+            return Zstd()
+        case _:
+            return None
+
+
+def decode_whole(data: bytes, coding: str, limit: int) -> bytes:
+    """A request body as its client meant it.
+
+    Raises BadRequest for an unknown coding or broken data, PayloadTooLarge past ``limit`` bytes.
+    """
+    if not coding or coding.strip().lower() == "identity":
+        return data
+    inner = decoder(coding)
+    if inner is None:
+        raise BadRequest(f"content-encoding {coding!r} cannot be read; send one of {', '.join(READABLE)} or none")
+    out = bytearray()
+    try:
+        for piece in inner.feed(data):
+            out += piece
+            if len(out) > limit:
+                raise PayloadTooLarge(f"the body decompresses to more than {limit} bytes (limits.body_bytes)")
+    except Undecodable as err:
+        raise BadRequest(f"the body is not valid {coding}: {err}") from None
+    return bytes(out)
+
+
+def readable_codings(accept: str) -> str:
+    """An ``Accept-Encoding`` value without the codings that could not be searched for a reflected credential."""
+    kept = [part for part in accept.split(",") if part.split(";")[0].strip().lower() in (*READABLE, "identity")]
+    return ",".join(kept).strip() or "identity"
