@@ -104,7 +104,7 @@ class H1Connection(asyncio.Protocol):
         if codings and lengths:
             raise ValueError("a request with both Content-Length and Transfer-Encoding (RFC 9112 §6.3)")
         if len(lengths) > 1:
-            raise ValueError(f"a request with several lengths: {sorted(lengths)}")
+            raise ValueError(f"a request with several values of Content-Length: {sorted(lengths)}")
         if any(key.lower() == "expect" and value.lower() == "100-continue" for key, value in headers):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if codings:

@@ -55,7 +55,7 @@ async def test_chunked_requests_and_keep_alive() -> None:
     [b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", b"Content-Length: 1\r\nContent-Length: 2\r\n"],
 )
 async def test_ambiguous_framing_fails_the_test(extra: bytes) -> None:
-    with pytest.raises(ValueError, match="(?i)length"):
+    with pytest.raises(ValueError, match="Content-Length"):
         async with Upstream(json(200, {})) as upstream:
             reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
             writer.write(b"POST / HTTP/1.1\r\nHost: a\r\n" + extra + b"\r\n1")
