@@ -1,0 +1,66 @@
+"""TLS fingerprint profiles by name.
+
+The names are curl-cffi's ``BrowserTypeLiteral``, written down because importing curl-cffi costs a quarter of a
+second; a test compares the two under the locked version.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROFILES: Final = (
+    "edge99",
+    "edge101",
+    "chrome99",
+    "chrome100",
+    "chrome101",
+    "chrome104",
+    "chrome107",
+    "chrome110",
+    "chrome116",
+    "chrome119",
+    "chrome120",
+    "chrome123",
+    "chrome124",
+    "chrome131",
+    "chrome133a",
+    "chrome136",
+    "chrome142",
+    "chrome145",
+    "chrome146",
+    "chrome150",
+    "chrome99_android",
+    "chrome131_android",
+    "safari153",
+    "safari155",
+    "safari170",
+    "safari172_ios",
+    "safari180",
+    "safari180_ios",
+    "safari184",
+    "safari184_ios",
+    "safari260",
+    "safari2601",
+    "safari260_ios",
+    "firefox133",
+    "firefox135",
+    "firefox144",
+    "firefox147",
+    "tor145",
+    "chrome",
+    "edge",
+    "safari",
+    "safari_ios",
+    "safari_beta",
+    "safari_ios_beta",
+    "chrome_android",
+    "firefox",
+    "safari15_3",
+    "safari15_5",
+    "safari17_0",
+    "safari17_2_ios",
+    "safari18_0",
+    "safari18_0_ios",
+    "safari18_4",
+    "safari18_4_ios",
+)
