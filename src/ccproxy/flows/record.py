@@ -17,16 +17,35 @@ type RouteName = Literal["builtin", "passthrough", "redirect", "transform", "rej
 type HookStatus = Literal["ok", "skipped", "error"]
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One span of a stored body that held a secret; it now holds as many ``*``."""
+
+    start: int
+    """Offset in the stored ``data``, bytes. A cut keeps its length, so the offset is also that of the true body."""
+    length: int
+    """Bytes."""
+    label: str
+    """What was there: ``secret (base64)``, ``api key``, ``cookie``…"""
+
+
 @dataclass(slots=True)
 class Body:
-    """Body bytes as seen on the wire (still content-encoded), captured up to a cap."""
+    """Body bytes as seen on the wire (still content-encoded), captured up to a cap.
+
+    In the store they are decoded, because what is compressed cannot be searched for secrets; then ``decoded`` says so.
+    """
 
     data: bytes = b""
     size: int = 0
-    """True size; larger than ``len(data)`` if ``truncated``."""
+    """True size on the wire; larger than ``len(data)`` if ``truncated``."""
     sha256: str = ""
     """Hex digest of the true, whole body, before truncation and redaction; empty if it was not computed."""
     truncated: bool = False
+    decoded: str = ""
+    """The content-encoding that was undone for the store, ``gzip``; empty while ``data`` is what was on the wire."""
+    cuts: tuple[Cut, ...] = ()
+    """Where secrets were, in the order of the text."""
 
 
 @dataclass(slots=True)
@@ -89,7 +108,7 @@ class FlowRecord:
     request: Message = field(default_factory=Message)
     """As the client sent it."""
     forwarded: Message | None = None
-    """As it left, without the credential; None if nothing was sent. Shares ``request.body`` when the bytes are equal."""
+    """As it left, without the credential; None if nothing was sent. Shares ``request.body`` if the bytes are equal."""
     response: Message | None = None
     """As the provider sent it."""
     answered: Message | None = None
