@@ -48,10 +48,16 @@ def ingress(arrival: Arrival, allowed: tuple[str, ...] = ()) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "localhost", "LOCALHOST:4000", "x.localhost:1", "127.0.0.1:4000", "127.9.9.9", "[::1]:4000", "[0:0:0:0:0:0:0:1]",
+        "localhost",
+        "LOCALHOST:4000",
+        "x.localhost:1",
+        "127.0.0.1:4000",
+        "127.9.9.9",
+        "[::1]:4000",
+        "[0:0:0:0:0:0:0:1]",
         "192.168.7.7:4000",
     ],
-)  # fmt: skip
+)
 def test_the_machine_itself_may_be_named(host: str) -> None:
     ingress(arrive(("host", host)))
     ingress(arrive(authority=host))
