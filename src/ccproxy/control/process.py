@@ -3,7 +3,7 @@
 A process package writes one coroutine::
 
     async def serve(
-        sockets: Mapping[str, list[socket.socket]],   # by name: "proxy", "control" | "sidecar" | "mcp"; already listening
+        sockets: Mapping[str, list[socket.socket]],   # by name ("proxy", "control" | "sidecar" | "mcp"), listening
         config: Config,
         instance: Instance,
         control: ProcessControl,
@@ -32,17 +32,18 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ccproxy import logs, systemd, version
+from ccproxy import __version__, logs, systemd
+from ccproxy.config.instance import Instance, find_instance
 from ccproxy.control.hardening import follow_parent, forbid_core_dumps
 from ccproxy.control.lock import Lock, describe_sockets, read_lock
 from ccproxy.control.protocol import RELOAD, STATUS, UNIT_SOCKETS, JsonObject, ReloadReply, Route, StatusReply, Unit
 from ccproxy.errors import CcproxyError, ConfigError
 
 if TYPE_CHECKING:
-    from ccproxy.config.instance import Instance
     from ccproxy.config.load import Loaded
     from ccproxy.config.model import Config
 
@@ -51,6 +52,24 @@ type Use = Callable[[Config], Awaitable[None] | None]
 """Takes a new configuration into use; raises ConfigError to keep the old one."""
 type Serve = Callable[[Sockets, Config, Instance, ProcessControl], Awaitable[None]]
 
+RESTART_KEYS = (
+    "host",
+    "port",
+    "sidecar.port",
+    "mcp.http.enabled",
+    "mcp.http.host",
+    "mcp.http.port",
+    "inspector.port",
+    "inspector.cert_dir",
+    "inspector.tls_keylog",
+    "inspector.mitmproxy.confdir",
+    "inspector.mitmproxy.web_host",
+    "log_file",
+    "journal_identifier",
+    "use_journal",
+    "shutdown_timeout_s",
+)
+"""What a process is born with: a reload reports a new value and goes on with the old one."""
 STOP_MARGIN_S = 5.0
 """Beyond ``shutdown_timeout_s``: what a process may take to end after its streams were drained or cut."""
 
@@ -60,14 +79,22 @@ log = logging.getLogger(__name__)
 class ProcessControl:
     """What a running ``serve`` and the process around it say to each other."""
 
-    def __init__(self, unit: Unit, instance: Instance, notifier: systemd.Notifier, load: Callable[[], Loaded]) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        instance: Instance,
+        config: Config,
+        notifier: systemd.Notifier,
+        load: Callable[[], Loaded],
+    ) -> None:
         self.unit = unit
+        self.notifier = notifier
         self.stopping = asyncio.Event()
         """Set by the first SIGTERM or SIGINT."""
         self.routes: dict[str, Route] = {STATUS: self._answer_status, RELOAD: self._answer_reload}
         self.ready_event = asyncio.Event()
         self._instance = instance
-        self._notifier = notifier
+        self._config = config
         self._load = load
         self._uses: list[Use] = []
         self._facts: Callable[[], JsonObject] = dict
@@ -78,13 +105,13 @@ class ProcessControl:
     def ready(self) -> None:
         """Connections are served from now on. Tells systemd, or the activator, and opens the control socket."""
         self._state = "ready"
-        self._notifier.ready(self._state)
+        self.notifier.ready(self._state)
         self.ready_event.set()
 
     def status(self, text: str) -> None:
         """One line for people: ``systemctl status`` and ``ccproxy status`` show it."""
         self._state = text
-        self._notifier.status(text)
+        self.notifier.status(text)
 
     def on_reload(self, use: Use) -> None:
         """Have ``use(config)`` called with each new configuration that loads without an error.
@@ -107,23 +134,14 @@ class ProcessControl:
         logs.scrub_with(scrub)
 
     async def reload(self) -> ReloadReply:
-        """Read the configuration again and use it. A bad one is refused: the old one stays, each problem is logged."""
+        """Read the configuration again and use it. A bad one is refused: the old one stays, each problem is logged.
+
+        Waits for ``ready``: before that there is nobody to give it to.
+        """
+        await self.ready_event.wait()
         async with self._one_reload:
-            self._notifier.reloading()
-            try:
-                loaded = await asyncio.to_thread(self._load)
-                for use in self._uses:
-                    pending = use(loaded.config)
-                    if inspect.isawaitable(pending):
-                        await pending
-            except ConfigError as error:
-                reply = ReloadReply(applied=False, problems=tuple(map(str, error.problems)))
-            except Exception as error:  # the edge of a reload: whatever went wrong, the process goes on as it was
-                log.exception("reload failed")
-                reply = ReloadReply(applied=False, problems=(f"{type(error).__name__}; the log says more",))
-            else:
-                reply = ReloadReply(applied=True, problems=tuple(map(str, loaded.warnings)))
-                logs.set_level(loaded.config.log_level)
+            self.notifier.reloading()
+            reply = await self._try_reload()
             for problem in reply.problems:
                 log.log(logging.WARNING if reply.applied else logging.ERROR, "configuration: %s", problem)
             if reply.applied:
@@ -132,8 +150,27 @@ class ProcessControl:
             else:
                 self._state = f"the new configuration was refused, the old one stays: {'; '.join(reply.problems)}"
                 log.error("the new configuration was refused, the old one stays")
-            self._notifier.ready(self._state)
+            self.notifier.ready(self._state)
             return reply
+
+    async def _try_reload(self) -> ReloadReply:
+        try:
+            loaded = await asyncio.to_thread(self._load)
+            for use in self._uses:
+                pending = use(loaded.config)
+                if inspect.isawaitable(pending):
+                    await pending
+        except ConfigError as error:
+            return ReloadReply(applied=False, problems=tuple(map(str, error.problems)))
+        except Exception as error:  # the edge of a reload: whatever went wrong, the process goes on as it was
+            log.exception("reload failed")
+            return ReloadReply(applied=False, problems=(f"{type(error).__name__}; the log says more",))
+        logs.set_level(loaded.config.log_level)
+        later = changed_keys(self._config, loaded.config)
+        return ReloadReply(
+            applied=True,
+            problems=(*map(str, loaded.warnings), *(f"{key}: the new value is used after a restart" for key in later)),
+        )
 
     async def _answer_reload(self, _: JsonObject) -> JsonObject:
         reply = await self.reload()
@@ -147,11 +184,16 @@ class ProcessControl:
         return StatusReply(
             unit=self.unit,
             pid=os.getpid(),
-            version=version(),
+            version=__version__,
             started_at=self._started_at,
             state=self._state,
             facts=self._facts(),
         ).to_json()
+
+
+def changed_keys(old: Config, new: Config) -> list[str]:
+    """Those of RESTART_KEYS that differ."""
+    return [key for key in RESTART_KEYS if attrgetter(key)(old) != attrgetter(key)(new)]
 
 
 def run_process(
@@ -168,9 +210,9 @@ def run_process(
     ``sockets`` are those of systemd or of the activator, unless given. Raises ConfigError, with every problem, and
     CcproxyError when it was started without sockets or when the instance already has this process.
     """
-    from ccproxy.config.instance import find_instance  # noqa: PLC0415 - pydantic, which a client of `protocol` spares
-    from ccproxy.config.load import load  # noqa: PLC0415
+    from ccproxy.config.load import load  # noqa: PLC0415 - pydantic, which the clients of this package spare
 
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # one that comes before the handler waits for it
     follow_parent(environ)
     forbid_core_dumps()
     notifier = systemd.Notifier.take(environ)
@@ -189,7 +231,7 @@ def run_process(
         config = loaded.config
         destination = logs.set_up(
             level=config.log_level,
-            path=instance.state_dir / config.log_file if config.log_file else None,
+            path=config.log_file,
             identifier=config.journal_identifier or instance.name,
             use_journal=config.use_journal,
             verbose=verbose,
@@ -205,18 +247,21 @@ def run_process(
     for warning in loaded.warnings:
         log.warning("configuration: %s", warning)
     with lock:
-        control = ProcessControl(unit, instance, notifier, lambda: load(instance, settings))
-        return asyncio.run(_supervise(serve, adopted, config, instance, control, notifier, watchdog_s))
+        control = ProcessControl(unit, instance, config, notifier, lambda: load(instance, settings))
+
+        async def body() -> None:
+            await serve(adopted, config, instance, control)
+
+        patience_s = config.shutdown_timeout_s + STOP_MARGIN_S
+        return asyncio.run(_supervise(body, control, adopted.get("control", ()), watchdog_s, patience_s))
 
 
 async def _supervise(
-    serve: Serve,
-    sockets: Sockets,
-    config: Config,
-    instance: Instance,
+    serve: Callable[[], Coroutine[object, object, None]],
     control: ProcessControl,
-    notifier: systemd.Notifier,
+    control_sockets: Sequence[socket.socket],
     watchdog_s: float | None,
+    patience_s: float,
 ) -> int:
     """``serve`` with its signals, its watchdog and its control socket around it."""
     loop = asyncio.get_running_loop()
@@ -234,31 +279,31 @@ async def _supervise(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
-    async def body() -> None:
-        await serve(sockets, config, instance, control)
-
-    serving = asyncio.create_task(body(), name=f"ccproxy {control.unit}")
+    serving = asyncio.create_task(serve(), name=f"ccproxy {control.unit}")
     stopped = asyncio.create_task(control.stopping.wait())
-    background.add(asyncio.create_task(_control_server(sockets, control)))
+    background.add(asyncio.create_task(_serve_control(control, control_sockets), name="control socket"))
     if watchdog_s is not None:
-        background.add(asyncio.create_task(systemd.watchdog(notifier, watchdog_s)))
+        background.add(asyncio.create_task(systemd.watchdog(control.notifier, watchdog_s)))
     try:
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        notifier.stopping()
+        control.notifier.stopping()
         if not serving.done():
             log.info("stopping")
-            await _end(serving, config.shutdown_timeout_s + STOP_MARGIN_S, hurry)
-        return _outcome(serving, control, notifier)
+            await _end(serving, patience_s, hurry)
+        return _outcome(serving, control)
     finally:
         for task in (stopped, *background):
             task.cancel()
-        await asyncio.gather(stopped, *background, return_exceptions=True)
+        ended = await asyncio.gather(stopped, *background, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                log.error("beside %s", control.unit, exc_info=error)
 
 
-async def _control_server(sockets: Sockets, control: ProcessControl) -> None:
+async def _serve_control(control: ProcessControl, listening: Sequence[socket.socket]) -> None:
     """Serve the control socket from READY until cancelled; what connects earlier waits in the socket."""
-    listening = sockets.get("control", [])
     if not listening:
         return
     from ccproxy.control.server import ControlServer  # noqa: PLC0415 - tornado, only where there is such a socket
@@ -283,7 +328,7 @@ async def _end(serving: asyncio.Task[None], patience_s: float, hurry: asyncio.Ev
         await asyncio.wait({serving}, timeout=STOP_MARGIN_S)
 
 
-def _outcome(serving: asyncio.Task[None], control: ProcessControl, notifier: systemd.Notifier) -> int:
+def _outcome(serving: asyncio.Task[None], control: ProcessControl) -> int:
     """The exit status: 0 after a stop signal, 1 when ``serve`` failed or came back unasked."""
     if not serving.done() or serving.cancelled():
         return 0 if control.stopping.is_set() else 1
@@ -296,7 +341,7 @@ def _outcome(serving: asyncio.Task[None], control: ProcessControl, notifier: sys
         case ConfigError():
             for problem in error.problems:
                 log.critical("configuration: %s", problem)
-            notifier.refused(errno.EINVAL, str(error))
+            control.notifier.refused(errno.EINVAL, str(error))
         case CcproxyError():
             log.critical("%s", error)
         case _:
