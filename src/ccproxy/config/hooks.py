@@ -67,10 +67,14 @@ class HookEntry(Section):
         return self.hook.rpartition(".")[2]
 
     @property
+    def builtin(self) -> bool:
+        """Whether the module is one of ccproxy's own."""
+        return self.hook.rpartition(".")[0] == PACKAGE
+
+    @property
     def built(self) -> bool:
         """False for a built-in hook of which only the name is known."""
-        package, _, name = self.hook.rpartition(".")
-        return package != PACKAGE or name in BUILT
+        return not self.builtin or self.name in BUILT
 
 
 def _entry(value: object) -> object:

@@ -14,7 +14,7 @@ from ccproxy.config.auth import OAuthSource
 from ccproxy.config.hooks import HookEntry, Hooks
 from ccproxy.config.model import Config
 from ccproxy.config.providers import UNBUILT_TYPES
-from ccproxy.config.section import Finding, Loc
+from ccproxy.config.section import Finding
 from ccproxy.config.unbuilt import NotificationBuffer
 
 
@@ -24,113 +24,117 @@ class Known:
 
     keys: tuple[str, ...]
     """Keys that have no effect, as patterns of the schema; what is beneath is meant too."""
-    note: str
-    """What does not happen."""
-    asked: Callable[[Config], Iterator[Loc]]
-    """Where a configuration asks for it."""
+    asked: Callable[[Config], Iterator[Finding]]
+    """Where a configuration asks for it, and what does not happen."""
 
 
-def _otel(config: Config) -> Iterator[Loc]:
+def _otel(config: Config) -> Iterator[Finding]:
     if config.otel.enabled:
-        yield ("otel", "enabled")
+        yield Finding(("otel", "enabled"), "is not built: no traces are exported")
 
 
-def _gemini_capacity(config: Config) -> Iterator[Loc]:
+def _gemini_capacity(config: Config) -> Iterator[Finding]:
     if config.gemini_capacity.enabled and config.gemini_capacity.fallback_models:
-        yield ("gemini_capacity", "fallback_models")
+        yield Finding(
+            ("gemini_capacity", "fallback_models"), "is not built: an exhausted model is not replaced by another"
+        )
 
 
-def _shaping(config: Config) -> Iterator[Loc]:
+def _shaping(config: Config) -> Iterator[Finding]:
     if config.shaping.enabled and config.shaping.providers:
-        yield ("shaping", "providers")
+        yield Finding(("shaping", "providers"), "is not built: requests are not shaped")
 
 
-def _pplx(config: Config) -> Iterator[Loc]:
+def _pplx(config: Config) -> Iterator[Finding]:
     if config.pplx:
-        yield ("pplx",)
+        yield Finding(("pplx",), "has no effect: the provider was taken out")
 
 
-def _notification_buffer(config: Config) -> Iterator[Loc]:
+def _notification_buffer(config: Config) -> Iterator[Finding]:
     if config.mcp.buffer != NotificationBuffer():
-        yield ("mcp", "buffer")
+        yield Finding(("mcp", "buffer"), "is not built: there are no notifications to buffer")
 
 
-def _jq_filters(config: Config) -> Iterator[Loc]:
+def _jq_filters(config: Config) -> Iterator[Finding]:
     if config.flows.default_jq_filters:
-        yield ("flows", "default_jq_filters")
+        yield Finding(("flows", "default_jq_filters"), "is not built: flows are listed unfiltered")
 
 
-def _wg_keylog(config: Config) -> Iterator[Loc]:
+def _wg_keylog(config: Config) -> Iterator[Finding]:
     if config.inspector.wg_keylog:
-        yield ("inspector", "wg_keylog")
+        yield Finding(("inspector", "wg_keylog"), "is not built: no WireGuard keys are written")
 
 
-def _oauth(config: Config) -> Iterator[Loc]:
+def _oauth(config: Config) -> Iterator[Finding]:
     for name, provider in config.providers.items():
         if isinstance(provider.auth, OAuthSource):
-            yield ("providers", name, "auth")
+            message = f"{provider.auth.type} is not built: requests to this provider are refused"
+            yield Finding(("providers", name, "auth"), message)
 
 
-def _provider_types(config: Config) -> Iterator[Loc]:
+def _provider_types(config: Config) -> Iterator[Finding]:
     for name, provider in config.providers.items():
         if provider.type in UNBUILT_TYPES:
-            yield ("providers", name, "type")
+            message = f"{provider.type} is not built: requests to this provider are refused"
+            yield Finding(("providers", name, "type"), message)
 
 
-def _vertex(config: Config) -> Iterator[Loc]:
+def _vertex(config: Config) -> Iterator[Finding]:
     for section, rules in (("lightllm", config.lightllm.transforms), ("inspector", config.inspector.transforms)):
         for index, rule in enumerate(rules):
             for key in ("dest_vertex_project", "dest_vertex_location"):
                 if getattr(rule, key) is not None:
-                    yield (section, "transforms", index, key)
+                    yield Finding((section, "transforms", index, key), "is not built: the destination is as it is")
 
 
-def unbuilt_hooks(config: Config) -> Iterator[Loc]:
+def unbuilt_hooks(config: Config) -> Iterator[Finding]:
     """Where a stage lists a hook that is not built."""
     for stage, entries in (("inbound", config.hooks.inbound), ("outbound", config.hooks.outbound)):
         for index, entry in enumerate(entries):
             if not entry.built:
-                yield ("hooks", stage, index)
+                yield Finding(("hooks", stage, index), f"{entry.name} is not built, and skipped")
 
 
 _AUTH = "providers.*.auth"
 
 KNOWN: Final = (
-    Known(("otel", "inspector.provider_map"), "is not built: no traces are exported", _otel),
-    Known(("gemini_capacity",), "is not built: an exhausted model is not replaced by another", _gemini_capacity),
-    Known(("shaping",), "is not built: requests are not shaped", _shaping),
-    Known(("pplx",), "has no effect: the provider was taken out", _pplx),
-    Known(("mcp.buffer",), "is not built: there are no notifications to buffer", _notification_buffer),
-    Known(("flows.default_jq_filters",), "is not built: flows are listed unfiltered", _jq_filters),
-    Known(("inspector.wg_keylog",), "is not built: no WireGuard keys are written", _wg_keylog),
+    Known(("otel", "inspector.provider_map"), _otel),
+    Known(("gemini_capacity",), _gemini_capacity),
+    Known(("shaping",), _shaping),
+    Known(("pplx",), _pplx),
+    Known(("mcp.buffer",), _notification_buffer),
+    Known(("flows.default_jq_filters",), _jq_filters),
+    Known(("inspector.wg_keylog",), _wg_keylog),
     Known(
         (
             *(f"{_AUTH}.{key}" for key in OAuthSource.model_fields if key not in ("header", "query_param")),
             "auth.refresh_timeout_seconds",
             "auth.refresh_headroom_seconds",
         ),
-        "is a source that is not built: requests to this provider are refused",
         _oauth,
     ),
-    Known((), "is a type that is not built: requests to this provider are refused", _provider_types),
+    Known((), _provider_types),
     Known(
         tuple(
             f"{section}.transforms.*.dest_vertex_{key}"
             for section in ("lightllm", "inspector")
             for key in ("project", "location")
         ),
-        "is not built: the destination is used as it is",
         _vertex,
     ),
-    Known((), "is a hook that is not built, and skipped", unbuilt_hooks),
+    Known((), unbuilt_hooks),
 )
 
 
 def asked_for(config: Config) -> Iterator[Finding]:
-    """Where ``config`` asks for what is not built."""
+    """Where ``config`` asks for what is not built, and what happens instead."""
     for known in KNOWN:
-        for loc in known.asked(config):
-            yield Finding(loc, known.note)
+        yield from known.asked(config)
+
+
+def has_no_effect(dotted: str) -> bool:
+    """Whether a key of the schema, ``providers.*.auth.client_id``, is one that nothing acts on."""
+    return any(dotted == key or dotted.startswith(f"{key}.") for known in KNOWN for key in known.keys)
 
 
 def without_unbuilt_hooks(config: Config) -> Config:

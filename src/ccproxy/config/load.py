@@ -71,8 +71,8 @@ def load(
     config = _validate(settings, instance)
     if config is not None:
         settings.problems += [settings.problem(found.loc, found.message, warning=True) for found in asked_for(config)]
-        for loc in reversed([*unbuilt_hooks(config)]):
-            settings.drop(loc)
+        for found in reversed([*unbuilt_hooks(config)]):
+            settings.drop(found.loc)
         if not offline:
             settings.problems += _unreadable_files(config, settings)
     problems = sorted(settings.problems, key=lambda problem: problem.line or 0)

@@ -37,6 +37,20 @@ from ccproxy.config.rules import TransformRule
 from ccproxy.config.section import SECRET, CrossChecked, Finding, Section, did_you_mean, part
 from ccproxy.config.unbuilt import GeminiCapacity, NotificationBuffer, Otel, Shaping
 
+__all__ = [
+    "DEFAULT_PROVIDERS",
+    "AuthSettings",
+    "Config",
+    "Flows",
+    "Inspector",
+    "LightLlm",
+    "Limits",
+    "Mcp",
+    "Provider",
+    "Sidecar",
+    "TransformRule",
+]
+
 DEFAULT_PROVIDERS = {ECHO: Provider(type=ECHO)}
 
 
@@ -144,7 +158,7 @@ class Config(CrossChecked):
     lightllm: LightLlm = LightLlm()
     """Translation and routing."""
     hooks: Hooks = Hooks()
-    """Which hooks run, in which stage and order."""
+    """Which hooks run. An entry is the name of a built-in hook, the dotted path of a module, or `{hook, params}`."""
     inspector: Inspector = Inspector()
     """The web UI, certificates and key logs."""
     sidecar: Sidecar = Sidecar()
