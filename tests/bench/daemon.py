@@ -54,10 +54,10 @@ class Daemon:
     def touch(self) -> None:
         """One request to each of the three."""
         self.first_answer()
-        ask(self.ports.sidecar, "GET", "/")
+        self.ask(self.ports.sidecar, "GET", "/")
         tools = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
         accept = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-        ask(self.ports.mcp, "POST", "/mcp", json.dumps(tools).encode(), accept)
+        self.ask(self.ports.mcp, "POST", "/mcp", json.dumps(tools).encode(), accept)
 
     def first_answer(self) -> float:
         """Send a request now. Seconds to its answer."""
@@ -65,11 +65,23 @@ class Daemon:
         head, _, body = case.request.partition(b"\r\n\r\n")
         lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
         begun = time.monotonic()
-        status, data = ask(self.port, "POST", "/v1/messages", body, dict(lines))
+        status, data = self.ask(self.port, "POST", "/v1/messages", body, dict(lines))
         took = time.monotonic() - begun
         if status != 200:
             raise BenchError(f"the daemon answered {status}: {data[:500]!r}\n{tail(self.log)}")
         return took
+
+    def ask(
+        self, port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """One blocking request on a new connection: status and body."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)) as connection:
+            try:
+                connection.request(method, path, body, headers or {})
+                response = connection.getresponse()
+                return response.status, response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise BenchError(f"{method} 127.0.0.1:{port}{path}: {error}\n{tail(self.log)}") from error
 
     def command_s(self, *argv: str) -> float:
         """Wall seconds of one ``ccproxy`` command."""
@@ -115,19 +127,6 @@ def environment(folder: Path) -> dict[str, str]:
         "CCPROXY_BENCH_KEY": "the-real-key-of-the-benchmark",
         **{name: str(place) for name, place in places.items()},
     }
-
-
-def ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[int, bytes]:
-    """One blocking request on a new connection: status and body."""
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)) as connection:
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError as error:
-            raise BenchError(f"{method} 127.0.0.1:{port}{path}: {error}") from error
 
 
 def configuration(ports: Ports, upstream: int) -> str:
