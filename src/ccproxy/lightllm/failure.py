@@ -11,6 +11,7 @@ b'{"error":{"message":"no provider matches","type":"not_implemented_error","code
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, assert_never
 
 from ccproxy.lightllm.anthropic import errors as anthropic
@@ -18,9 +19,17 @@ from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.google import errors as google
 from ccproxy.lightllm.openai_chat import errors as openai_chat
 from ccproxy.lightllm.openai_responses import errors as openai_responses
-from ccproxy.lightllm.status import Cut, Failure, dump, error_object, kind_of_status, message_of
+from ccproxy.lightllm.status import (
+    KIND_STATUS,
+    Cut,
+    Failure,
+    dump,
+    error_object,
+    kind_of_status,
+    message_of,
+)
 
-__all__ = ["Cut", "Failure", "decode_failure", "encode_failure", "encode_stream_failure"]
+__all__ = ["Cut", "Failure", "decode_failure", "decode_stream_failure", "encode_failure", "encode_stream_failure"]
 
 WHOLE: Final = Cut()
 
@@ -78,6 +87,16 @@ def decode_failure(dialect: Dialect | None, status: int, body: bytes) -> Failure
             _, error = error_object(body)
             return Failure(status, kind_of_status(status), message_of(status, body, error))
     assert_never(dialect)
+
+
+def decode_stream_failure(dialect: Dialect | None, data: bytes) -> Failure:
+    """What the data of an error event says. Its status is the one that it names, else the usual one of its kind."""
+    found = decode_failure(dialect, 500, data)
+    _, error = error_object(data)
+    for named in (error.get("code"), error.get("status_code")):
+        if isinstance(named, int) and 400 <= named < 600:
+            return decode_failure(dialect, named, data)
+    return replace(found, status=KIND_STATUS[found.kind])
 
 
 def _plain(failure: Failure) -> dict[str, object]:

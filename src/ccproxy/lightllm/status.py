@@ -39,6 +39,21 @@ STATUS_KIND: Final[dict[int, Kind]] = {
     529: "overloaded",
 }
 
+KIND_STATUS: Final[dict[Kind, int]] = {
+    "invalid_request": 400,
+    "authentication": 401,
+    "permission": 403,
+    "not_found": 404,
+    "too_large": 413,
+    "rate_limit": 429,
+    "overloaded": 503,
+    "timeout": 504,
+    "upstream": 502,
+    "not_implemented": 501,
+    "internal": 500,
+}
+"""The usual status of a kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -88,11 +103,12 @@ def dump(value: object) -> bytes:
 def error_object(body: bytes) -> tuple[dict[str, object], dict[str, object]]:
     """The document and its ``error`` object, both empty where there is none.
 
-    Takes what gateways send in place of their vendor's shape, too: ``{"error": "text"}``, ``{"message": "text"}``,
-    ``{"detail": "text"}``, and Google's one-element array.
+    Finds it in Google's one-element array and in the response of a ``response.failed`` event. Takes what gateways send
+    in place of their vendor's shape, too: ``{"error": "text"}``, ``{"message": "text"}``, ``{"detail": "text"}``.
     """
     document = _document(body)
-    for inner in (document.get("error"), document):
+    response = document.get("response")
+    for inner in (document.get("error"), response.get("error") if isinstance(response, dict) else None, document):
         if isinstance(inner, str):
             return document, {"message": inner}
         if isinstance(inner, dict) and "message" in inner:
