@@ -37,6 +37,8 @@ def test_base64_is_found_at_every_alignment(secret, before, after, encode):
         lambda s: json.dumps({"error": f"bad key {s}"}, ensure_ascii=False),
         lambda s: json.dumps([s]).replace("/", "\\/"),
         lambda s: json.dumps([s]).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
+        lambda s: json.dumps({"error": json.dumps({"error": s})}),
+        lambda s: json.dumps({"error": json.dumps({"error": s}).replace("/", "\\/")}),
         html.escape,
         lambda s: s.encode().hex(),
         lambda s: s.encode().hex().upper(),

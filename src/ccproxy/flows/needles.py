@@ -3,9 +3,10 @@
 ==============  =========================================================================================
 label           form
 ==============  =========================================================================================
-``raw``         UTF-8, as it is
+``raw``         UTF-8, as it is; latin-1, as in a header
 ``url``         percent-encoded (RFC 3986 §2.1), hex digits of either case, with and without ``/`` kept, ``+`` for space
-``json``        escaped inside a JSON string (RFC 8259 §7): short escapes, ``\\/``, ``\\u003c`` for ``<``
+``json``        escaped inside a JSON string (RFC 8259 §7): short escapes, ``\\/``, ``\\u003c`` for ``<``; and that
+                once more, as an error message quotes the body of another
 ``html``        with character references
 ``hex``         hex digits of one case
 ``base64``      standard and URL-safe alphabet (RFC 4648 §4, §5), at each of the three byte alignments, so that
@@ -33,20 +34,28 @@ def forms(secret: str) -> dict[bytes, str]:
     """Every form of ``secret`` with its label; a short secret has no base64 or hex form, they would hit by chance."""
     raw = secret.encode("utf-8", "surrogatepass")
     found: dict[bytes, str] = {raw: "raw"}
+    if all(ord(character) < 256 for character in secret):
+        found[secret.encode("latin-1")] = "raw"
     for escaped in _escaped(secret):
         found.setdefault(escaped, "json")
     for text in _percent(raw):
         found.setdefault(text.encode("ascii"), "url")
     found.setdefault(html.escape(secret).encode("utf-8", "surrogatepass"), "html")
-    if len(raw) < SHORT:
-        return found
+    if len(raw) >= SHORT:
+        _add_binary(found, raw)
+    for form in list(found):
+        if b"\\" in form:
+            found.setdefault(form.replace(b"\\", b"\\\\").replace(b'"', b'\\"'), "json")
+    return found
+
+
+def _add_binary(found: dict[bytes, str], raw: bytes) -> None:
     found.setdefault(raw.hex().encode("ascii"), "hex")
     found.setdefault(raw.hex().upper().encode("ascii"), "hex")
     for core in _base64(raw):
         found.setdefault(core, "base64")
         found.setdefault(core.replace(b"/", b"\\/"), "base64")
         found.setdefault(quote(core, safe="").encode("ascii"), "base64")
-    return found
 
 
 def _escaped(secret: str) -> set[bytes]:

@@ -119,22 +119,25 @@ class Redactor:
         """Header fields: by name first (all of a cookie's values, all of an authorization), then as text."""
         return tuple((self.scrub(name), self.scrub(scrub_value(name, value))) for name, value in fields)
 
-    def scrub_body(self, data: bytes, *, truncated: bool = False, digest: str = "") -> Scrubbed:
-        """A body with every secret masked, where that was, and the hash of what it had been.
+    def scrub_body(self, data: bytes, *, truncated: bool = False) -> Scrubbed:
+        """A whole body with every secret masked, where that was, and the hash of what it had been; see :meth:`mask`."""
+        masked, cuts = self.mask(data, truncated=truncated)
+        return Scrubbed(masked, cuts, sha256(data).hexdigest())
+
+    def mask(self, data: bytes, *, truncated: bool = False) -> tuple[bytes, tuple[Cut, ...]]:
+        """``data`` at its length with ``*`` over every secret, and where they were.
 
         ``truncated``: the body goes on beyond ``data``, so a secret may be cut in two by its end; that half goes too.
-        ``digest``: the hash, if it is known already.
         """
         spans = self._spans(data)
         if truncated:
             start = self._values().needles.held_from(data)
             if start < len(data):
                 spans = _merge([*spans, (start, len(data), "secret (cut off)")])
-        digest = digest or sha256(data).hexdigest()
         if not spans:
-            return Scrubbed(data, (), digest)
+            return data, ()
         cuts = tuple(Cut(start, end - start, label) for start, end, label in spans)
-        return Scrubbed(_replace(data, spans, lambda length: b"*" * length), cuts, digest)
+        return _replace(data, spans, lambda length: b"*" * length), cuts
 
     def stream(self) -> StreamScrubber:
         """Masks the resolved secrets of at least 8 bytes in a stream, by value only."""
