@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, Literal
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from ccproxy.errors import BadRequest, CredentialError, Forbidden
 from ccproxy.headers import Headers
@@ -39,7 +39,6 @@ QUERY_SLOT: Final = "key"
 
 _SENTINEL: Final = re.compile(re.escape(PREFIX) + r"([A-Za-z0-9_-]+)(?:\.([!-~]+))?")
 _PREFIX_BYTES: Final = PREFIX.encode()
-_SLOT_NAMES: Final = frozenset(name.encode() for name in HEADER_SLOTS)
 _JSON: Final = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 
 
@@ -99,20 +98,10 @@ def remove(headers: Headers, path: str) -> str:
     return f"{bare}?{'&'.join(kept)}" if kept else bare
 
 
-def has_credential(headers: Headers) -> bool:
-    """Whether any header slot holds anything."""
-    return any(name.lower() in _SLOT_NAMES for name, _ in headers.fields)
-
-
 def is_left_in(headers: Headers, path: str) -> bool:
     """Whether a sentinel is anywhere in headers or URL, percent-encoded or not: it must not leave the machine."""
-    for name, value in headers.fields:
-        if _PREFIX_BYTES in value or _PREFIX_BYTES in name.lower():
-            return True
-        # A percent sign is rare in a header, a second look there is cheap.
-        if b"%" in value and PREFIX in unquote(value.decode("latin-1")):
-            return True
-    return PREFIX in path or ("%" in path and PREFIX in unquote(path))
+    text = b"\n".join([part for field in headers.fields for part in field] + [path.encode()]).lower()
+    return _PREFIX_BYTES in text or (b"%" in text and _PREFIX_BYTES in unquote_to_bytes(text))
 
 
 def is_json(content_type: str) -> bool:
@@ -132,10 +121,9 @@ def unknown_provider(name: str, configured: Iterable[str]) -> CredentialError:
 
 
 def _keys(headers: Headers, path: str) -> Iterator[tuple[Slot, str]]:
-    if has_credential(headers):
-        for slot in HEADER_SLOTS:
-            for value in headers.get_all(slot):
-                yield slot, _bearer(value) if slot == "authorization" else value.strip()
+    for slot in HEADER_SLOTS:
+        for value in headers.get_all(slot):
+            yield slot, _bearer(value) if slot == "authorization" else value.strip()
     query = path.partition("?")[2]
     if _has_key(query):
         for pair in query.split("&"):
