@@ -20,7 +20,9 @@ PLACEHOLDER = "reverse:http://127.0.0.1:1"
 class AdoptedListener:
     """The listening sockets of the reverse proxy inside a running mitmproxy."""
 
-    def __init__(self, instance: mode_servers.ServerInstance[mode_specs.ProxyMode], servers: list[asyncio.Server]) -> None:
+    def __init__(
+        self, instance: mode_servers.ServerInstance[mode_specs.ProxyMode], servers: list[asyncio.Server]
+    ) -> None:
         self.instance = instance
         self.servers = servers
 

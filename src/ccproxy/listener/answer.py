@@ -11,6 +11,7 @@ Called by mitmproxy with every chunk as it arrives (``flow.response.stream``), s
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Protocol
 
 from ccproxy.flows.record import Body
@@ -79,17 +80,17 @@ class Answer:
         self.tap = tap
         self.broken = ""
         """Why decoding failed; the rest of the body is withheld."""
-        self.tail: bytes = b""
-        """Sent after the last byte: set by whoever finds, at the end, that the answer was cut short."""
+        self.on_end: Callable[[], bytes] = bytes
+        """Asked once, after the upstream's last byte, for more to send: the error event of a short answer."""
 
     def __call__(self, chunk: bytes) -> list[bytes]:
         if not chunk:
             return self.end()
         if self.decoder is None:
-            return self.watch(chunk)
+            return [] if self.broken else self.watch(chunk)
         out: list[bytes] = []
         try:
-            for piece in self.decoder.feed(chunk) if not self.broken else ():
+            for piece in () if self.broken else self.decoder.feed(chunk):
                 out += self.watch(piece)
         except Undecodable as err:
             self.broken = f"the provider's answer is not of the content coding that it names: {err}"
@@ -112,4 +113,6 @@ class Answer:
                 self.tap.feed(held)
             self.capture.add(held)
             out.append(held)
+        if tail := self.on_end():
+            out.append(tail)
         return out

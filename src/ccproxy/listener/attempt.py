@@ -33,8 +33,9 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.version import VERSION
 
-type Commands = Generator[commands.Command, Any, None]
+type Commands = Generator[commands.Command, Any]
 
 HELD_BYTES: Final = 1 << 20
 """Most bytes of an answer's body that are held while its fate is decided; an endless one is cut there."""
@@ -282,7 +283,9 @@ class AttemptLayer(mhttp.HttpLayer):
     def _handle_event(self, event: events.Event) -> Commands:
         try:
             yield from super()._handle_event(event)
-        except NotImplementedError as err:  # mitmproxy 12 has no HTTP/1 trailers; RFC 9112 §7.1.2 lets us drop the message
+        except (
+            NotImplementedError
+        ) as err:  # mitmproxy 12 has no HTTP/1 trailers; RFC 9112 §7.1.2 lets us drop the message
             yield commands.Log(f"{err} The connection is closed.", 30)
             yield from self.abort(event)
         if isinstance(event, events.DataReceived) and self.head_too_large(event):
@@ -328,11 +331,11 @@ def check_internals() -> None:
         _http1.Http1Connection: "read_headers",
         layer.Layer: "handle_event",
     }
-    gone = [f"{cls.__name__}.{name}" for cls, names in wanted.items() for name in names.split() if not hasattr(cls, name)]
+    gone = [
+        f"{cls.__name__}.{name}" for cls, names in wanted.items() for name in names.split() if not hasattr(cls, name)
+    ]
     if gone:
-        import mitmproxy.version
-
-        raise RuntimeError(f"mitmproxy {mitmproxy.version.VERSION} has no {', '.join(gone)}: use the locked version")
+        raise RuntimeError(f"mitmproxy {VERSION} has no {', '.join(gone)}: use the locked version")
 
 
 async def settled[T](task: asyncio.Task[T]) -> T | None:

@@ -9,6 +9,7 @@ The view is limited by bytes; nothing is converted for browsers while none is co
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import Any, Final
 
@@ -56,12 +57,15 @@ class ListenerMaster(WebMaster):
                 self.addons.remove(addon)
         self.web_hosts = web_hosts
         self.shown = BoundedView(self, view_bytes)
+        self.up = asyncio.Event()
+        """Set once every server runs."""
 
     async def running(self) -> None:
         server = tornado.httpserver.HTTPServer(GuardedApp(self.app, self.web_hosts), max_buffer_size=UPLOAD_BYTES)
         server.listen(self.options.web_port, self.options.web_host)
         self.web_server = server
         await master.Master.running(self)
+        self.up.set()
 
     def _sig_view_add(self, flow: flow.Flow) -> None:
         if app.ClientConnection.connections:

@@ -1,0 +1,218 @@
+"""The one addon of ours in mitmproxy's chain: it fans out to the modules that do the work.
+
+=====================  =====================================================================
+``next_layer``         our HTTP layer instead of mitmproxy's (``attempt``)
+``client_connected``   who is it? (``peer``)
+``requestheaders``     may it ask? (``ingress``)
+``request``            hooks, route, guard, credential (``forward``)
+``server_connect…``    the address that was really dialled (``guard.check_dialled``); certificates
+``responseheaders``    another attempt, or through to the client (``respond``)
+``response, error``    the record goes to the store
+=====================  =====================================================================
+
+mitmproxy logs what an addon raises and goes on as if nothing had happened. A request must never go on like that: each
+hook here that can fail ends the exchange with an error of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from mitmproxy import connection, http, tls
+from mitmproxy.proxy import layer, mode_specs, server_hooks
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from OpenSSL import SSL
+
+from ccproxy.addresses import Target
+from ccproxy.auth.credentials import Credentials
+from ccproxy.errors import CcproxyError, Forbidden, RequestError
+from ccproxy.flows.record import FlowRecord
+from ccproxy.flows.redact import Redactor
+from ccproxy.guard import check_dialled
+from ccproxy.listener import attempt, ingress, respond
+from ccproxy.listener.exchange import Exchange
+from ccproxy.listener.forward import Forwarder
+from ccproxy.listener.policy import Policy
+from ccproxy.peer import peer_uid
+
+log = logging.getLogger(__name__)
+
+
+class ProxyAddon:
+    """Belongs to one mitmproxy master."""
+
+    name = "ccproxy"
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        credentials: Credentials,
+        redactor: Redactor,
+        forwarder: Forwarder,
+        keep: Callable[[FlowRecord], None],
+        show: Callable[[http.HTTPFlow], None],
+        connections: Mapping[tuple[str, int] | str, ProxyConnectionHandler],
+    ) -> None:
+        self.policy = policy
+        """The configuration for exchanges that begin from now on."""
+        self.credentials = credentials
+        self.redactor = redactor
+        self.forwarder = forwarder
+        self.keep = keep
+        """Stores a finished record; never blocks, never raises."""
+        self.show = show
+        """Tells the web UI's list that a flow has ended."""
+        self.connections = connections
+        """mitmproxy's connection handlers by client id."""
+        self.closing = False
+        """The process drains: connections end with their current answer."""
+        self.exchanges: dict[str, Exchange] = {}
+        self.uids: dict[str, int | None] = {}
+        self.idle = asyncio.Event()
+        """Set while no exchange is under way."""
+        self.idle.set()
+
+    def find(self, flow: http.HTTPFlow) -> Exchange | None:
+        return self.exchanges.get(flow.id)
+
+    # ------------------------------------------------------------------ connections
+
+    def next_layer(self, next_layer: layer.NextLayer) -> None:
+        if next_layer.data_client().startswith(b"PRI * HTTP/2.0"):
+            next_layer.context.client.alpn = b"h2"  # else cleartext HTTP/2 is read as HTTP/1 and ended
+        attempt.install(next_layer, self, self.policy.config.limits.header_bytes)
+
+    def client_connected(self, client: connection.Client) -> None:
+        if isinstance(client.proxy_mode, mode_specs.ReverseMode):
+            self.uids[client.id] = peer_uid(client.sockname[:2], client.peername[:2])
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.uids.pop(client.id, None)
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        if isinstance(data.client.proxy_mode, mode_specs.ReverseMode) and not data.server.alpn_offers:
+            data.server.alpn_offers = (b"h2", b"http/1.1")  # a client without TLS offers none, the provider speaks both
+
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Nothing has been sent yet. A name may have led elsewhere since it was checked: then nothing will be."""
+        server = data.server
+        address, peer, local = server.address, server.peername, server.sockname
+        if address is None or peer is None:
+            return
+        if not isinstance(data.client.proxy_mode, mode_specs.ReverseMode) or self.is_own_hop(address):
+            return
+        target = Target("https" if server.tls else "http", address[0], address[1], "/")
+        try:
+            check_dialled(target, peer[0], self.policy.egress, local_ip=local[0] if local else None)
+        except Forbidden as error:
+            log.warning("%s", error)
+            for exchange in self.exchanges.values():
+                if exchange.flow.client_conn is data.client and exchange.dials(address):
+                    exchange.refused = error
+            self.hang_up(data.client, server)
+
+    def hang_up(self, client: connection.Client, server: connection.Server) -> None:
+        """Close an upstream connection before anything is written on it; mitmproxy has no hook to refuse it here."""
+        writer = self.connections[client.id].transports[server].writer
+        assert isinstance(writer, asyncio.StreamWriter)
+        writer.transport.abort()
+
+    def is_own_hop(self, address: tuple[str, int]) -> bool:
+        """Our own private sockets, to which this process itself sends: echo, sidecar, MCP."""
+        config = self.policy.config
+        ports = {self.policy.echo_port, config.sidecar.port, config.mcp.http.port}
+        return address[0] in ("127.0.0.1", config.mcp.http.host) and address[1] in ports
+
+    def tls_start_server(self, data: tls.TlsData) -> None:
+        """Where credentials go, the certificate is checked, whatever ``ssl_insecure`` says."""
+        server = data.conn
+        assert isinstance(server, connection.Server)
+        if server.address and data.ssl_conn is not None and server.address[0].lower() in self.policy.verified_hosts:
+            data.ssl_conn.set_verify(SSL.VERIFY_PEER)
+
+    # ------------------------------------------------------------------ requests
+
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.error is not None:
+            return  # malformed; mitmproxy ends it after this hook
+        exchange = ingress.begin(flow, self.policy, self.uids.get(flow.client_conn.id))
+        self.exchanges[flow.id] = exchange
+        self.idle.clear()
+        if flow.request.stream:  # stream_large_bodies: it leaves before its body is here
+            if exchange.refused is None:
+                await self.forward(exchange)
+            if exchange.refused is not None:
+                flow.request.stream = False
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        exchange = self.find(flow)
+        if exchange is None or flow.request.stream:
+            return
+        if exchange.refused is None:
+            await self.forward(exchange)
+        if exchange.refused is not None:
+            flow.response = exchange.told = exchange.response_for(exchange.refused)
+
+    async def forward(self, exchange: Exchange) -> None:
+        try:
+            await self.forwarder.forward(exchange)
+        except RequestError as error:
+            exchange.refused = error
+        except Exception as error:  # the edge: nothing that was not decided may leave
+            log.exception("flow %s failed before it was sent", exchange.flow.id)
+            exchange.refused = CcproxyError(f"{type(error).__name__} in ccproxy itself; its log has the details")
+
+    # ------------------------------------------------------------------ answers
+
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+        exchange = self.find(flow)
+        if exchange is None or flow.response is None:
+            return
+        if exchange.told is flow.response or (exchange.is_builtin and exchange.target is None):
+            if self.closing:
+                flow.response.headers["connection"] = "close"
+            return
+        try:
+            if await respond.consider(exchange, self.credentials):
+                return
+            respond.let_through(exchange, self.redactor, closing=self.closing)
+        except Exception:
+            log.exception("flow %s: the answer could not be prepared", flow.id)
+            flow.kill()
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        exchange = self.find(flow)
+        if exchange is None:
+            return
+        if flow.response is not None and flow.response.trailers and exchange.placed is not None:
+            fields = respond.scrub_fields(flow.response.trailers.fields, self.redactor)
+            flow.response.trailers.fields = fields
+        self.end(exchange)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        exchange = self.find(flow)
+        if exchange is None:
+            return
+        if flow.error is not None and exchange.record.error is None:
+            exchange.record.error = flow.error.msg
+        self.end(exchange)
+
+    def end(self, exchange: Exchange) -> None:
+        """The exchange is over: its record to the store, its bodies to the web UI."""
+        flow = exchange.flow
+        del self.exchanges[flow.id]
+        if not self.exchanges:
+            self.idle.set()
+        try:
+            respond.finish(exchange)
+        except Exception:
+            log.exception("flow %s: its record is incomplete", flow.id)
+        answer = exchange.answer
+        if answer is not None and flow.response is not None and not flow.response.data.content:
+            flow.response.data.content = b"".join(answer.capture.parts)
+        if not (exchange.is_builtin and exchange.target is None):
+            self.keep(exchange.record)
+        self.show(flow)

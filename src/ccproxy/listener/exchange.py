@@ -1,0 +1,156 @@
+"""One request on its way: what the hooks of mitmproxy's life cycle hand to one another.
+
+An exchange begins when the request's headers are there and ends in mitmproxy's ``response`` or ``error`` hook, where
+its record goes to the store. ``AttemptStream`` talks to it through the protocol in ``attempt``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from urllib.parse import quote
+
+from mitmproxy import http
+from mitmproxy.proxy.layers.http import ErrorCode
+
+from ccproxy.addresses import Target
+from ccproxy.auth.placed import Placed
+from ccproxy.errors import CcproxyError, PayloadTooLarge
+from ccproxy.flows.record import Attempt, FlowRecord, Message
+from ccproxy.headers import Headers, encode_field
+from ccproxy.lightllm.dialect import Endpoint
+from ccproxy.lightllm.failure import Failure, encode_stream_failure
+from ccproxy.lightllm.tap import StreamTap
+from ccproxy.listener.answer import Answer
+from ccproxy.listener.failures import error_of, response_of
+from ccproxy.listener.policy import Policy
+
+
+class Exchange:
+    """One flow, from its request's headers to its end."""
+
+    def __init__(self, flow: http.HTTPFlow, record: FlowRecord, endpoint: Endpoint, policy: Policy) -> None:
+        self.flow = flow
+        self.record = record
+        self.endpoint = endpoint
+        self.policy = policy
+        self.body_limit = policy.config.limits.body_bytes
+        self.timeout_s = policy.config.provider_timeout
+        self.resend = False
+        self.refused: CcproxyError | None = None
+        """Why the request ends here; the request hook answers with it."""
+        self.target: Target | None = None
+        """Where the request goes, as people name it (the sidecar hop is not shown)."""
+        self.placed: Placed | None = None
+        """The credential of the next send. None: the client's own, or none."""
+        self.hop: tuple[tuple[str, str], ...] = ()
+        """Headers for the sidecar, if the request goes through it."""
+        self.deciding: asyncio.Task[Placed | None] | None = None
+        self.answer: Answer | None = None
+        self.tap: StreamTap | None = None
+        self.told: http.Response | None = None
+        """Our own answer to a failure."""
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.record.route == "builtin"
+
+    def dials(self, address: tuple[str, int]) -> bool:
+        """Whether this exchange waits for a connection to that host and port."""
+        return (self.flow.request.host, self.flow.request.port) == tuple(address[:2])
+
+    # ------------------------------------------------------------------ what AttemptStream asks
+
+    def outgoing(self) -> http.Request:
+        """The request of this attempt: a copy, since ``flow.request`` is shown, stored and replayed."""
+        request = self.flow.request
+        headers = Headers(request.headers.fields)
+        path = request.path
+        if self.placed is not None:
+            path = write_credential(headers, path, self.placed)
+        if self.hop and self.target is not None:
+            headers.fields += tuple(encode_field(name, value) for name, value in self.hop)
+            headers.set("x-ccproxy-target-url", f"{self.target.scheme}://{self.target.authority}{path}")
+            path = "/"
+        if self.target is not None:
+            self.record.attempts.append(Attempt(self.target.url, started_at=time.time()))
+        data = request.data
+        return http.Request(
+            host=data.host,
+            port=data.port,
+            method=data.method,
+            scheme=data.scheme,
+            authority=data.authority,
+            path=path.encode("latin-1"),
+            http_version=data.http_version,
+            headers=http.Headers(headers.fields),
+            content=data.content,
+            trailers=data.trailers,
+            timestamp_start=data.timestamp_start,
+            timestamp_end=data.timestamp_end,
+        )
+
+    def client_gone(self) -> None:
+        if self.deciding is not None:
+            self.deciding.cancel()
+
+    def body_too_large(self) -> None:
+        if self.refused is None:
+            self.refused = PayloadTooLarge(
+                f"the request body is larger than {self.body_limit} bytes (limits.body_bytes); nothing was sent"
+            )
+
+    def failure_response(self, code: ErrorCode, message: str) -> http.Response:
+        if self.told is None:
+            self.told = self.response_for(self.error_for(code, message))
+        return self.told
+
+    def failure_event(self, message: str) -> bytes | None:
+        """The error event of the client's format if it reads an event stream; else only a cut tells it."""
+        if self.tap is None or self.answer is None:
+            return None
+        return self.stream_failure(message)
+
+    # ------------------------------------------------------------------ errors in the client's words
+
+    def error_for(self, code: ErrorCode, message: str) -> CcproxyError:
+        if self.refused is not None:
+            return self.refused
+        upstream = self.target.authority if self.target is not None else "the upstream"
+        return error_of(code, message, upstream, self.timeout_s)
+
+    def response_for(self, error: CcproxyError) -> http.Response:
+        """The whole answer that tells the client of ``error``, noted in the record."""
+        head = self.flow.request.method == "HEAD"
+        failure = Failure.of(error, self.flow.id)
+        response = response_of(self.endpoint.dialect, failure, self.flow.id, head=head)
+        self.record.error = str(error)
+        self.record.answered = Message(headers=response.headers.fields, status=response.status_code)
+        self.record.answered.body.data = response.raw_content or b""
+        self.record.answered.body.size = len(self.record.answered.body.data)
+        return response
+
+    def stream_failure(self, message: str) -> bytes:
+        """The end of a stream that was cut before its format says it is complete."""
+        upstream = self.target.authority if self.target is not None else "the upstream"
+        text = f"{upstream} broke off before the answer was complete: {message}"
+        self.record.error = text
+        tap = self.tap
+        assert tap is not None
+        failure = Failure(502, "upstream", text, self.flow.id)
+        return encode_stream_failure(self.endpoint.dialect, failure, tap.cut)
+
+
+def write_credential(headers: Headers, path: str, placed: Placed) -> str:
+    """Put a credential into ``headers``, or into the path that is returned.
+
+    Raises BadRequest for a value that would break the message.
+    """
+    if placed.header is not None:
+        headers.set(*placed.header)
+    for name, value in placed.extra_headers:
+        headers.set(name, value)
+    if placed.query is not None:
+        name, value = placed.query
+        path += f"{'&' if '?' in path else '?'}{quote(name)}={quote(value, safe='')}"
+    return path

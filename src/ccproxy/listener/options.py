@@ -1,0 +1,68 @@
+"""mitmproxy's options and loggers, as the configuration and our own decisions want them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from typing import Final
+
+from mitmproxy import options
+
+from ccproxy.auth.sources import read_secret
+from ccproxy.config.instance import Instance
+from ccproxy.config.model import Config
+from ccproxy.listener.authority import confdir, upstream_bundle
+from ccproxy.listener.master import ListenerMaster
+
+LEVELS: Final = {"error": "ERROR", "warn": "WARNING", "info": "INFO", "alert": "WARNING", "debug": "DEBUG"}
+NOISY: Final = ("xepor", "tornado", "asyncio", "hpack", "mitmproxy.tools.web.webaddons")
+
+
+def first_options(config: Config, instance: Instance) -> options.Options:
+    """The options that a master is made with. Raises ConfigError for a CA that is not there."""
+    opts = options.Options(confdir=str(confdir(config, instance)))
+    opts.update(
+        ssl_insecure=config.inspector.mitmproxy.ssl_insecure,
+        ssl_verify_upstream_trusted_ca=upstream_bundle(config, instance),
+        ignore_hosts=list(config.inspector.mitmproxy.ignore_hosts),
+        allow_hosts=list(config.inspector.mitmproxy.allow_hosts),
+    )
+    return opts
+
+
+def later_options(master: ListenerMaster, config: Config, web_password: str) -> None:
+    """The options that exist only once mitmproxy's addons are there."""
+    ours = config.inspector.mitmproxy
+    master.options.update(
+        connection_strategy="lazy",  # the placeholder upstream must never be dialled
+        keep_host_header=True,  # the client's own Host is what ingress judges
+        store_streamed_bodies=False,  # every answer is streamed; our own capture is bounded
+        stream_large_bodies=None if ours.stream_large_bodies is None else str(ours.stream_large_bodies),
+        body_size_limit=None if ours.body_size_limit is None else str(ours.body_size_limit),
+        web_host=ours.web_host,
+        web_port=config.inspector.port,
+        web_password=web_password,
+        web_open_browser=ours.web_open_browser,
+    )
+
+
+async def web_password_of(config: Config) -> str:
+    """The configured password of the web UI, or a random one. Raises CredentialError."""
+    source = config.inspector.mitmproxy.web_password
+    if source is None:
+        return secrets.token_hex(16)
+    return await read_secret("inspector.mitmproxy.web_password", source, config, environ=os.environ)
+
+
+def web_hosts(config: Config) -> frozenset[str]:
+    """Host fields by which the web UI may be addressed."""
+    names = {"127.0.0.1", "localhost", "[::1]", config.inspector.mitmproxy.web_host, *config.allowed_hosts}
+    return frozenset(f"{name}:{config.inspector.port}" for name in names)
+
+
+def quiet_loggers(config: Config) -> None:
+    """mitmproxy logs every connection at INFO, and quotes captured bytes in some messages."""
+    logging.getLogger("mitmproxy").setLevel(LEVELS[config.inspector.mitmproxy.termlog_verbosity])
+    for name in NOISY:
+        logging.getLogger(name).setLevel("ERROR")

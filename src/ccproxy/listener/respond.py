@@ -1,0 +1,181 @@
+"""The provider's answer: is it worth another attempt? If not, let it through, watched; and at its end, the record.
+
+Every answer is streamed; nothing is held but a capture up to ``flows.body_limit_bytes``. While one passes:
+
+* a reflected credential is blanked, in headers, body and trailers (the body is decoded for that, and goes on decoded);
+* the tap sees usage, stop reason and whether the format's own end came. A stream that ends without it gets the error
+  event of the client's format (an answer is never silently short).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+from mitmproxy import http
+
+from ccproxy.auth.credentials import Credentials
+from ccproxy.auth.placed import Placed
+from ccproxy.flows.record import Message
+from ccproxy.flows.redact import Redactor
+from ccproxy.headers import Fields, Headers
+from ccproxy.lightllm.dialect import Dialect, wants_json_array
+from ccproxy.lightllm.tap import StreamTap
+from ccproxy.lightllm.usage import usage_from_body
+from ccproxy.listener.answer import Answer, Capture
+from ccproxy.listener.attempt import settled
+from ccproxy.listener.coding import decoder
+from ccproxy.listener.exchange import Exchange
+from ccproxy.upstream.attempt import Answer as AnswerHead
+from ccproxy.upstream.attempt import Resend, decide
+
+PARSED_BYTES = 1 << 20
+"""Largest buffered answer that is parsed for its usage."""
+WITHHELD = b"ccproxy withheld the provider's answer: its content coding cannot be searched for the credential\n"
+
+
+async def consider(exchange: Exchange, credentials: Credentials) -> bool:
+    """Whether this answer is dropped and the request sent again. Awaits a credential; a client that leaves ends it."""
+    response = exchange.flow.response
+    assert response is not None
+    if exchange.record.attempts:
+        exchange.record.attempts[-1].status = response.status_code
+    if response.status_code != 401 or exchange.placed is None or exchange.flow.request.stream:
+        return False
+
+    async def renewal() -> Placed | None:
+        head = AnswerHead(response.status_code, exchange.placed)
+        verdict = await decide(head, len(exchange.record.attempts), credentials)
+        return verdict.credential if isinstance(verdict, Resend) else None
+
+    exchange.deciding = asyncio.ensure_future(renewal())
+    newer = await settled(exchange.deciding)
+    exchange.deciding = None
+    if newer is None:
+        return False
+    exchange.placed = newer
+    exchange.resend = True
+    return True
+
+
+def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> None:
+    """Prepare the answer for its way to the client. ``closing``: this process drains, the connection ends with it."""
+    response = exchange.flow.response
+    assert response is not None
+    record = exchange.record
+    record.first_byte_at = time.time()
+    record.response = Message(headers=response.headers.fields, status=response.status_code)
+    headers = Headers(response.headers.fields)
+    scrub = redactor.stream() if exchange.placed is not None else None
+    if scrub is not None:
+        headers.fields = scrub_fields(headers.fields, redactor)
+    if closing:
+        headers.set("connection", "close")
+    capture = Capture(exchange.policy.config.flows.body_limit_bytes)
+    answer = Answer(capture, scrub=scrub)
+    coding = headers.get("content-encoding")
+    known = exchange.endpoint.dialect is not None
+    if coding and coding != "identity" and exchange.flow.request.method != "HEAD" and (scrub is not None or known):
+        answer.decoder = decoder(coding)
+        if answer.decoder is not None:
+            unframe(headers, exchange.flow.request, response)
+            answer.pass_decoded = True
+        elif scrub is not None:
+            withhold(exchange, headers)
+            answer.broken = "unknown content coding"
+    content_type = headers.get("content-type").lower()
+    readable = not coding or coding == "identity" or answer.decoder is not None
+    if exchange.endpoint.dialect is not None and readable and is_stream(exchange, content_type):
+        exchange.tap = answer.tap = StreamTap(exchange.endpoint.dialect)
+    answer.on_end = lambda: ending(exchange)
+    if headers.fields is not response.headers.fields:
+        response.headers.fields = headers.fields
+    exchange.answer = answer
+    response.stream = answer
+
+
+def is_stream(exchange: Exchange, content_type: str) -> bool:
+    """Server-sent events, or Google's JSON array."""
+    response = exchange.flow.response
+    if response is None or response.status_code != 200:
+        return False
+    array = wants_json_array(exchange.endpoint, exchange.flow.request.path)
+    return content_type.startswith("text/event-stream") or (array and content_type.startswith("application/json"))
+
+
+def unframe(headers: Headers, request: http.Request, response: http.Response) -> None:
+    """The length is not known any more: HTTP/1.1 gets chunks, HTTP/1.0 a close; HTTP/2 frames by itself."""
+    headers.remove("content-length", "content-encoding")
+    if request.is_http2:
+        headers.remove("transfer-encoding")
+    elif request.http_version == "HTTP/1.1":
+        headers.set("transfer-encoding", "chunked")
+    else:
+        headers.remove("transfer-encoding")
+        headers.set("connection", "close")
+
+
+def withhold(exchange: Exchange, headers: Headers) -> None:
+    """Refuse an answer that cannot be searched: a short text of ours instead of it."""
+    response = exchange.flow.response
+    assert response is not None
+    response.status_code = 502
+    exchange.record.error = WITHHELD.decode().strip()
+    headers.fields = tuple(f for f in headers.fields if f[0].lower() not in (b"content-encoding", b"content-type"))
+    unframe(headers, exchange.flow.request, response)
+    headers.set("content-type", "text/plain")
+
+
+def ending(exchange: Exchange) -> bytes:
+    """The last bytes for the client once the upstream has ended: nothing, or the error event of a short answer."""
+    answer, tap = exchange.answer, exchange.tap
+    assert answer is not None
+    if answer.broken and not answer.capture.size:
+        return WITHHELD
+    if tap is None or exchange.endpoint.operation != "generate" or tap.complete or tap.error is not None:
+        return b""
+    return exchange.stream_failure(answer.broken or "its stream ended early")
+
+
+def finish(exchange: Exchange) -> None:
+    """Fill in what is known once everything has been sent."""
+    record, answer, tap = exchange.record, exchange.answer, exchange.tap
+    record.ended_at = time.time()
+    if answer is None:
+        return
+    if record.response is not None:
+        record.response.body = answer.capture.body()
+    if tap is not None:
+        record.usage, record.stop_reason, record.complete = tap.usage, tap.stop_reason, tap.complete
+        record.model = record.model or tap.model
+        if record.error is None and (failure := tap.error) is not None:
+            record.error = failure.message
+        return
+    response = exchange.flow.response
+    dialect = exchange.endpoint.dialect
+    if dialect is not None and response is not None and response.status_code == 200 and record.response is not None:
+        usage_of_whole(exchange, dialect)
+
+
+def usage_of_whole(exchange: Exchange, dialect: Dialect) -> None:
+    """Usage and stop reason of a buffered JSON answer."""
+    record = exchange.record
+    assert record.response is not None
+    body = record.response.body
+    if exchange.endpoint.operation == "generate" and not body.truncated and body.size <= PARSED_BYTES:
+        try:
+            document = json.loads(body.data)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(document, dict):
+            record.usage, record.stop_reason, model = usage_from_body(dialect, document)
+            record.model = record.model or model
+
+
+def scrub_fields(fields: Fields, redactor: Redactor) -> Fields:
+    """Header or trailer fields without a reflected credential; the same object where there is none."""
+    joined = b"\n".join(value for _, value in fields)
+    if redactor.stream().feed(joined) == joined:
+        return fields
+    return tuple((name, redactor.scrub(value)) for name, value in fields)

@@ -1,0 +1,189 @@
+"""The listener process: mitmproxy, our addon, the web UI, the flow writer, under socket activation.
+
+    await serve(sockets, config, instance, control, start_echo=echo.serve.start)
+
+``sockets["proxy"]`` are served; ``sockets["control"]`` belong to the process around it. Ends when ``control.stopping``
+is set, after the exchanges in flight have ended or ``shutdown_timeout_s`` has passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from ccproxy.auth.credentials import Credentials
+from ccproxy.auth.sources import read_secret
+from ccproxy.config.folders import make_private_folder
+from ccproxy.config.instance import Instance
+from ccproxy.config.model import Config
+from ccproxy.config.providers import ECHO
+from ccproxy.control.process import ProcessControl, Sockets
+from ccproxy.control.protocol import JsonObject
+from ccproxy.errors import CcproxyError
+from ccproxy.flows.redact import Redactor
+from ccproxy.flows.retention import Limits as FlowLimits
+from ccproxy.flows.writer import FlowWriter
+from ccproxy.listener.addon import ProxyAddon
+from ccproxy.listener.adopt import adopt
+from ccproxy.listener.attempt import check_internals
+from ccproxy.listener.builtin import builtin_api
+from ccproxy.listener.forward import Forwarder
+from ccproxy.listener.master import ListenerMaster
+from ccproxy.listener.options import first_options, later_options, quiet_loggers, web_hosts, web_password_of
+from ccproxy.listener.policy import Policy, policy_of
+from ccproxy.listener.readiness import probe_readiness
+from ccproxy.pipeline.load import load as load_pipeline
+
+log = logging.getLogger(__name__)
+
+WEB_TOKEN: Final = "web-token"  # noqa: S105 - a file name
+"""File in the listener's runtime folder; the CLI builds the web UI's URL from it."""
+FIXED_KEYS: Final = ("host", "port", "inspector", "mcp", "sidecar", "upstream_ca_file")
+"""What is bound, opened or handed to mitmproxy once: a reload warns that it takes a restart."""
+
+
+class Echo(Protocol):
+    """The embedded provider, running."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def stop(self) -> Callable[[], Awaitable[None]]: ...
+
+
+type StartEcho = Callable[[], Awaitable[Echo]]
+
+
+async def serve(
+    sockets: Sockets, config: Config, instance: Instance, control: ProcessControl, start_echo: StartEcho
+) -> None:
+    """Serve until told to stop. Raises ConfigError or CcproxyError when it cannot start."""
+    check_internals()
+    quiet_loggers(config)
+    await probe_readiness(config)
+    runtime = make_private_folder(instance.runtime_dir / "listener")
+    sidecar_token, web_password = secrets.token_hex(32), await web_password_of(config)
+    write_private(instance.sidecar_token_path, sidecar_token)
+    write_private(runtime / WEB_TOKEN, web_password)
+    credentials = Credentials(config)
+    credentials.add_secret("sidecar", sidecar_token)
+    credentials.add_secret("web", web_password)
+    redactor = Redactor(credentials.secrets)
+    control.scrub_logs(redactor.scrub)
+    echo = await start_echo() if any(p.type == ECHO for p in config.providers.values()) else None
+    try:
+        policy = await policy_for(config, credentials, echo)
+        writer = FlowWriter(instance.store_path, redactor, FlowLimits.of(config))
+        master = ListenerMaster(first_options(config, instance), web_hosts(config), config.limits.web_view_bytes)
+        later_options(master, config, web_password)
+        addon = ProxyAddon(
+            policy=policy,
+            credentials=credentials,
+            redactor=redactor,
+            forwarder=Forwarder(credentials, sidecar_token, builtin_api(lambda: addon.policy.config)),
+            keep=writer.put,
+            show=master.shown.add,
+            connections=master.proxyserver.connections,
+        )
+        master.addons.add(addon)
+        reporting(control, addon, writer, config, echo)
+        await run(master, sockets, control, addon, config.shutdown_timeout_s)
+        await asyncio.to_thread(writer.close, 5.0)
+    finally:
+        await credentials.close()
+        if echo is not None:
+            await echo.stop()
+        (runtime / WEB_TOKEN).unlink(missing_ok=True)
+
+
+async def policy_for(config: Config, credentials: Credentials, echo: Echo | None) -> Policy:
+    """Load hooks, read the listener token. Raises ConfigError or CredentialError."""
+    pipeline = load_pipeline(config.hooks.inbound, config.hooks.outbound)
+    token = config.listener_token
+    if token is not None:
+        token = await read_secret("listener_token", token, config, environ=os.environ)
+        credentials.add_secret("listener", token)
+    return policy_of(config, pipeline, token, echo.port if echo is not None else None)
+
+
+def reporting(
+    control: ProcessControl, addon: ProxyAddon, writer: FlowWriter, config: Config, echo: Echo | None
+) -> None:
+    """Answer reloads and questions about the state."""
+
+    async def reload(new: Config) -> None:
+        policy = await policy_for(new, addon.credentials, echo)
+        addon.credentials.replace(new)
+        addon.policy = policy
+        writer.limits = FlowLimits.of(new)
+        if changed := [key for key in FIXED_KEYS if getattr(new, key) != getattr(config, key)]:
+            log.warning("these keys take effect at the next start: %s", ", ".join(changed))
+
+    def facts() -> JsonObject:
+        return {
+            "in_flight": len(addon.exchanges),
+            "connections": len(addon.connections),
+            "flows_lost": writer.lost,
+        }
+
+    control.on_reload(reload)
+    control.describe(facts)
+
+
+async def run(
+    master: ListenerMaster, sockets: Sockets, control: ProcessControl, addon: ProxyAddon, patience_s: float
+) -> None:
+    """mitmproxy from its first connection to the last drained one. Raises CcproxyError if it ends by itself."""
+    listener = await adopt(master, sockets["proxy"])
+    running = asyncio.create_task(master.run(), name="mitmproxy")
+    stopping = asyncio.create_task(control.stopping.wait())
+    up = asyncio.create_task(master.up.wait())
+    try:
+        await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            addresses = (sock.getsockname() for sock in sockets["proxy"])
+            log.info("listening on %s", ", ".join(f"{host}:{port}" for host, port, *_ in addresses))
+            control.ready()
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            await running
+            raise CcproxyError("mitmproxy ended by itself; the log says why")
+        listener.stop_accepting()
+        await drain(addon, patience_s)
+    finally:
+        up.cancel()
+        stopping.cancel()
+        master.shutdown()  # type: ignore[no-untyped-call]
+        await asyncio.wait({running}, timeout=2)
+
+
+async def drain(addon: ProxyAddon, patience_s: float) -> None:
+    """Let exchanges end; their connections close with the answer. What is left in the end is cut, and counted."""
+    addon.closing = True
+    try:
+        await asyncio.wait_for(addon.idle.wait(), patience_s)
+    except TimeoutError:
+        begun = sum(1 for exchange in addon.exchanges.values() if exchange.record.first_byte_at is not None)
+        log.warning(
+            "%d exchanges were cut when the listener stopped, %d of them before any byte of their answer",
+            len(addon.exchanges),
+            len(addon.exchanges) - begun,
+        )
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file that only we can read, replaced at once. Raises CcproxyError."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.unlink(missing_ok=True)
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        scratch.replace(path)
+    except OSError as err:
+        raise CcproxyError(f"{path} cannot be written: {err.strerror}") from None
