@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +75,8 @@ class Lock:
                 if holder is not None:
                     os.close(fd)
                     raise CcproxyError(
-                        f"the {unit} of instance {instance.name!r} is running already: pid {holder.pid}"
+                        f"the {'daemon' if unit == 'activator' else unit} of instance {instance.name!r} "
+                        f"is running already: pid {holder.pid}"
                     ) from None
         lock = cls(fd, Running(os.getpid(), __version__, time.time(), sockets, log))
         lock._write()
@@ -124,6 +126,15 @@ def read_lock(instance: Instance, unit: Unit) -> Running | None:
         return Running(pid=0)
     finally:
         os.close(fd)
+
+
+def signal_unit(instance: Instance, unit: Unit, number: signal.Signals) -> bool:
+    """Send a signal to whoever runs as ``unit``; whether there was somebody. The lock tells that the pid is its own."""
+    running = read_lock(instance, unit)
+    if running is None or running.pid <= 0:
+        return False
+    os.kill(running.pid, number)
+    return True
 
 
 def decode_running(data: bytes) -> Running | None:

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 from ccproxy import __version__, logs, systemd
 from ccproxy.config.instance import Instance, find_instance
 from ccproxy.control.hardening import follow_parent, forbid_core_dumps
-from ccproxy.control.lock import Lock, describe_sockets, read_lock
+from ccproxy.control.lock import Lock, describe_sockets, signal_unit
 from ccproxy.control.protocol import RELOAD, STATUS, UNIT_SOCKETS, JsonObject, ReloadReply, Route, StatusReply, Unit
 from ccproxy.errors import CcproxyError, ConfigError
 
@@ -176,8 +176,8 @@ class ProcessControl:
         reply = await self.reload()
         if reply.applied:
             for unit in UNIT_SOCKETS:  # the other processes have no control socket: they reload on SIGHUP
-                if unit != self.unit and (running := read_lock(self._instance, unit)):
-                    os.kill(running.pid, signal.SIGHUP)
+                if unit != self.unit:
+                    signal_unit(self._instance, unit, signal.SIGHUP)
         return reply.to_json()
 
     async def _answer_status(self, _: JsonObject) -> JsonObject:

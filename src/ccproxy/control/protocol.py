@@ -18,7 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from ccproxy.config.instance import Instance
 
 Unit = Literal["activator", "listener", "sidecar", "mcp"]
 """A process of an instance; each holds ``$RUNTIME/<unit>.lock`` while it lives."""
@@ -88,6 +93,26 @@ class ReloadReply:
             applied=data.get("applied") is True,
             problems=tuple(map(str, problems)) if isinstance(problems, list | tuple) else (),
         )
+
+
+def dialled(host: str) -> str:
+    """A bound host as it is written in a URL: "every address" means this machine, IPv6 has brackets."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def web_token_path(instance: Instance) -> Path:
+    """Where the running listener keeps the token of its web UI, 0600."""
+    return instance.runtime_dir / "listener" / "web-token"
+
+
+def web_ui_url(instance: Instance, host: str, port: int) -> str | None:
+    """The web UI's URL with its token, which is a secret; None while the listener does not run."""
+    try:
+        token = web_token_path(instance).read_text().strip()
+    except OSError:
+        return None
+    return f"http://{dialled(host)}:{port}/?{urlencode({'token': token})}"
 
 
 def _number(value: object) -> float:

@@ -1,0 +1,97 @@
+"""One process of the activator, with what the kernel has of it: sockets, notification socket, standard error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ccproxy.activator.child import spawn
+from ccproxy.activator.unit import Unit, read_notification
+
+KEPT_LINES = 20
+"""What a failed process said last."""
+READ_BYTES = 65536
+
+
+class Process:
+    """Sockets that wait for a program, and the program."""
+
+    def __init__(self, unit: Unit, argv: Sequence[str], notify_path: Path) -> None:
+        self.unit = unit
+        self.sockets: list[tuple[str, socket.socket]] = []
+        """(name, socket); empty while the unit is given up."""
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        """Where the program says READY, STATUS, …"""
+        self.output = -1
+        """Read end of its standard output and error; -1 without one."""
+        self.said: deque[bytes] = deque(maxlen=KEPT_LINES)
+        self._argv = argv
+        self._notify_path = notify_path
+        with suppress(FileNotFoundError):
+            notify_path.unlink()
+        self.notify.bind(str(notify_path))
+        self.notify.setblocking(False)
+
+    def start(self, environ: Mapping[str, str], now: float) -> None:
+        """Run the program."""
+        self.said.clear()
+        self.output, writing = os.pipe()
+        os.set_blocking(self.output, False)
+        try:
+            own = {**environ, "NOTIFY_SOCKET": str(self._notify_path)}
+            self.unit.started(spawn(self._argv, own, self.sockets, writing), now)
+        finally:
+            os.close(writing)
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal for the program, if it runs."""
+        if self.unit.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.unit.pid, number)
+
+    def read_notifications(self) -> bool:
+        """Take in what the program told; whether it became READY for the first time."""
+        first_ready = False
+        with suppress(BlockingIOError):
+            while True:
+                first_ready |= read_notification(self.unit, self.notify.recv(READ_BYTES))
+        return first_ready
+
+    def relay_output(self) -> bool:
+        """Pass on what the program has written, and keep its end; False when there will be no more."""
+        while True:
+            try:
+                data = os.read(self.output, READ_BYTES)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            self.said.extend(data.splitlines())
+            with suppress(OSError):  # whoever read our standard error went away: the programs go on
+                os.write(2, data)
+
+    def close_output(self) -> None:
+        if self.output >= 0:
+            os.close(self.output)
+            self.output = -1
+
+    def close_sockets(self) -> None:
+        """Refuse connections from here on, as far as this process is concerned."""
+        for _, each in self.sockets:
+            each.close()
+        self.sockets.clear()
+
+    def close(self) -> None:
+        self.close_sockets()
+        self.close_output()
+        self.notify.close()
+        self._notify_path.unlink(missing_ok=True)
+
+    def last_words(self) -> str:
+        """What the program wrote last, one line each."""
+        return "\n".join(line.decode("utf-8", "replace") for line in self.said)
