@@ -153,11 +153,11 @@ _Anthropic = Annotated[AnthropicOAuth, Tag("<anthropic_oauth>")]
 _Google = Annotated[GoogleOAuth, Tag("<google_oauth>")]
 _Codex = Annotated[CodexOAuth, Tag("<codex_oauth>")]
 
-AuthSource = Annotated[
+_Sources = Annotated[
     _Command | _File | _Env | _Anthropic | _Google | _Codex,
     Discriminator(_kind, custom_error_type="auth_source", custom_error_message=_UNKNOWN),
-    BeforeValidator(_command_from_text),
 ]
+AuthSource = Annotated[_Sources, BeforeValidator(_command_from_text, json_schema_input_type=str | _Sources)]
 """A provider's credential; bare text is a command."""
 
 TokenSource = Annotated[

@@ -21,6 +21,7 @@ import yaml
 from ccproxy.config.section import Loc
 from ccproxy.errors import ConfigError, Problem
 
+_COLLECTIONS: Final = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _MOST_VALUES: Final = 100_000
 
@@ -80,6 +81,8 @@ class _Values:
             raise ConfigError(self._problem(node, loc, "unfolds without end: an alias contains itself"))
         self._open.add(id(node))
         try:
+            if not isinstance(node, yaml.ScalarNode) and node.tag not in _COLLECTIONS:
+                self._document.problems.append(self._problem(node, loc, f"has the tag {node.tag}, which means nothing"))
             match node:
                 case yaml.MappingNode():
                     return {key: self.make(value, (*loc, key)) for key, value in self._pairs(node, loc)}
@@ -118,7 +121,9 @@ class _Values:
         try:
             value: object = self._loader.construct_object(node)
         except (yaml.MarkedYAMLError, ValueError):
-            self._document.problems.append(self._problem(node, loc, "cannot be read; put quotes around it"))
+            self._document.problems.append(
+                self._problem(node, loc, "cannot be read; put quotes around it, and no tag before it")
+            )
             return None
         return value
 

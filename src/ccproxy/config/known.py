@@ -14,7 +14,7 @@ from ccproxy.config.auth import OAuthSource
 from ccproxy.config.hooks import HookEntry, Hooks
 from ccproxy.config.model import Config
 from ccproxy.config.providers import UNBUILT_TYPES
-from ccproxy.config.section import Finding
+from ccproxy.config.section import Finding, part
 from ccproxy.config.unbuilt import NotificationBuffer
 
 
@@ -79,6 +79,13 @@ def _provider_types(config: Config) -> Iterator[Finding]:
             yield Finding(("providers", name, "type"), message)
 
 
+def _placement(config: Config) -> Iterator[Finding]:
+    for loc in _TOKENS:
+        for key in _PLACEMENT:
+            if part(config, *loc, key) is not None:
+                yield Finding((*loc, key), "has no effect here: this token is shown to ccproxy, not sent by it")
+
+
 def _vertex(config: Config) -> Iterator[Finding]:
     for section, rules in (("lightllm", config.lightllm.transforms), ("inspector", config.inspector.transforms)):
         for index, rule in enumerate(rules):
@@ -95,7 +102,10 @@ def unbuilt_hooks(config: Config) -> Iterator[Finding]:
                 yield Finding(("hooks", stage, index), f"{entry.name} is not built, and skipped")
 
 
-_AUTH = "providers.*.auth"
+_AUTH: Final = "providers.*.auth"
+_PLACEMENT: Final = ("header", "query_param")
+_TOKENS: Final = (("listener_token",), ("inspector", "mitmproxy", "web_password"), ("mcp", "http", "auth"))
+"""Tokens that have the sources of a credential."""
 
 KNOWN: Final = (
     Known(("otel", "inspector.provider_map"), _otel),
@@ -107,13 +117,14 @@ KNOWN: Final = (
     Known(("inspector.wg_keylog",), _wg_keylog),
     Known(
         (
-            *(f"{_AUTH}.{key}" for key in OAuthSource.model_fields if key not in ("header", "query_param")),
+            *(f"{_AUTH}.{key}" for key in OAuthSource.model_fields if key not in _PLACEMENT),
             "auth.refresh_timeout_seconds",
             "auth.refresh_headroom_seconds",
         ),
         _oauth,
     ),
     Known((), _provider_types),
+    Known(tuple(".".join((*loc, key)) for loc in _TOKENS for key in _PLACEMENT), _placement),
     Known(
         tuple(
             f"{section}.transforms.*.dest_vertex_{key}"

@@ -45,8 +45,8 @@ class Loaded:
     def origin(self, loc: Loc) -> str:
         """What set the value at ``loc``: ``FILE:LINE``, the variable, the flag, or ``default``."""
         place = self.settings.places.get(loc)
-        if place is None and loc and not isinstance(self.settings.value(loc[:-1]), dict | list | None):
-            return self.origin(loc[:-1])  # written in a short form, such as a bare command
+        if place is None and self.settings.is_short_form(loc[:-1]):
+            return self.origin(loc[:-1])
         return str(place) if place else DEFAULT
 
 

@@ -67,7 +67,10 @@ def parse_url(text: str) -> tuple[Origin, str]:
     """
     if re.search(r"[\s\\\x00-\x1f\x7f]", text):
         raise ValueError("has white space or a backslash in it")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("has brackets around something that is no IPv6 address") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError("should be a URL that starts with http:// or https://")
     scheme: Literal["http", "https"] = "http" if parts.scheme == "http" else "https"

@@ -84,11 +84,11 @@ def _absolute(value: Path, info: ValidationInfo, base: object) -> Path:
 
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
-Port = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)]
-Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
-Bytes = Annotated[int, BeforeValidator(_number), Field(ge=1)]
-Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-SecondsOrZero = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_number)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_number)]
+Bytes = Annotated[int, Field(ge=1), BeforeValidator(_number)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
+SecondsOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
 Regex = Annotated[str, AfterValidator(_regex)]
 BindHost = Annotated[str, AfterValidator(_host)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]

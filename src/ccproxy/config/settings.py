@@ -59,6 +59,8 @@ class Settings:
 
     def problem(self, loc: Loc, message: str, *, warning: bool = False) -> Problem:
         """A problem with the value at ``loc``."""
+        while self.is_short_form(loc[:-1]):
+            loc = loc[:-1]
         place = self.place(loc)
         key = place.name or ".".join(map(str, loc))
         return Problem(key, message, place.file, place.line, "warning" if warning else "error")
@@ -87,6 +89,10 @@ class Settings:
             else:
                 return None
         return found
+
+    def is_short_form(self, loc: Loc) -> bool:
+        """Whether a section was written as one value: a bare command, or the bare name of a hook."""
+        return bool(loc) and not isinstance(self.value(loc), dict | list | None)
 
     def drop(self, loc: Loc) -> None:
         """Take one value out; the items of a list that follow it move up."""
