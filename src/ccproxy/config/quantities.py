@@ -65,22 +65,19 @@ def _path_text(value: object) -> object:
 
 
 def _path_beside_file(value: Path, info: ValidationInfo) -> Path:
-    return _absolute(value, info, lambda places: places.config_dir)
+    places = info.context
+    return _absolute(value, places, places.config_dir) if isinstance(places, Places) else value
 
 
 def _path_in_state(value: Path, info: ValidationInfo) -> Path:
-    return _absolute(value, info, lambda places: places.state_dir)
-
-
-def _absolute(value: Path, info: ValidationInfo, base: object) -> Path:
     places = info.context
-    if not isinstance(places, Places) or not callable(base):
-        return value
-    if value.parts and value.parts[0] == "~":
+    return _absolute(value, places, places.state_dir) if isinstance(places, Places) else value
+
+
+def _absolute(value: Path, places: Places, base: Path) -> Path:
+    if value.parts[:1] == ("~",):
         return places.home.joinpath(*value.parts[1:])
-    root = base(places)
-    assert isinstance(root, Path)
-    return root / value
+    return base / value
 
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)]
