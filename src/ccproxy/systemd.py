@@ -15,7 +15,6 @@ nobody listens a notification goes nowhere.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -120,6 +119,8 @@ def watchdog_interval(environ: MutableMapping[str, str], pid: int) -> float | No
 
 async def watchdog(notifier: Notifier, interval_s: float) -> None:
     """Say, twice per interval, that the event loop still turns. Runs until cancelled."""
+    import asyncio  # noqa: PLC0415 - 8 MB that the activator, which is without a loop, spares
+
     while True:
         notifier.alive()
         await asyncio.sleep(interval_s / 2)
