@@ -20,6 +20,8 @@ from mitmproxy import flow, http, master, options
 from mitmproxy.tools.web import app
 from mitmproxy.tools.web.master import WebMaster
 
+from ccproxy.listener.dispatch import index_addons
+
 DROPPED: Final = (
     "anticache",
     "anticomp",
@@ -55,6 +57,7 @@ class ListenerMaster(WebMaster):
         for name in DROPPED:
             if addon := self.addons.get(name):
                 self.addons.remove(addon)
+        index_addons(self.addons)
         self.web_hosts = web_hosts
         self.shown = BoundedView(self, view_bytes)
         self.up = asyncio.Event()
