@@ -15,7 +15,7 @@ from ccproxy.pipeline.hook import hook
 SLOTS = (*(f"header:{name}" for name in sentinel.HEADER_SLOTS), "ctx.path")
 
 
-@hook(reads=[*SLOTS, "header:content-type"], writes=[*SLOTS, "ctx.sentinel"], critical=True)
+@hook(reads=[*SLOTS, "header:content-type", "ctx.providers"], writes=[*SLOTS, "ctx.sentinel"], critical=True)
 def inject_auth(ctx: Context, params: object) -> None:
     """Raises CredentialError for a provider that is not configured, and what ``sentinel.find`` raises."""
     found = sentinel.find(ctx.headers, ctx.path, has_body=ctx.has_body)

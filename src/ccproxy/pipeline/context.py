@@ -10,12 +10,12 @@ written. A body that is no JSON, or larger than ``parse_bytes``, has ``ctx.json`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ccproxy.errors import RequestError
 from ccproxy.headers import Fields, Headers
+from ccproxy.lightllm import json_edit
 from ccproxy.lightllm.dialect import Endpoint
 from ccproxy.pipeline.conversation import conversation_id
 from ccproxy.pipeline.extras import Extras, NotJson, Parts
@@ -145,20 +145,14 @@ class Context:
 
     def replace(self, path: Parts, value: object) -> None:
         """Write ``value`` where there is one already."""
-        from ccproxy.lightllm import json_edit
-
-        self.body = json_edit.replace(self._text(), path, value)
+        self.body = json_edit.replace(self._text(), path, json_edit.dumps(value))
 
     def insert(self, path: Parts, value: object) -> None:
         """Add a key to an object, or an element to an array."""
-        from ccproxy.lightllm import json_edit
-
-        self.body = json_edit.insert(self._text(), path, value)
+        self.body = json_edit.insert(self._text(), path, json_edit.dumps(value))
 
     def remove(self, path: Parts) -> None:
         """Remove a key or an element."""
-        from ccproxy.lightllm import json_edit
-
         self.body = json_edit.delete(self._text(), path)
 
     def _text(self) -> bytes:
@@ -173,8 +167,8 @@ class Context:
             self._give_up(f"it is larger than {self._parse_bytes} bytes (limits.parse_bytes)")
             return None
         try:
-            parsed: object = json.loads(str(plain, "utf-8"))
-        except (ValueError, RecursionError):
+            parsed = json_edit.loads(plain)
+        except json_edit.JsonError:
             return None
         self._plain = plain
         return parsed

@@ -62,7 +62,7 @@ def _step(step: Step, stage: Stage, ctx: Context, timer: Callable[[], float], ov
             raise
         raise CcproxyError(
             f"the hook {hook.name!r}, which guards credentials, failed ({type(error).__name__}); nothing was sent"
-        ) from error
+        ) from None
     return HookResult(hook.name, stage, "ok", "", timer() - began)
 
 
