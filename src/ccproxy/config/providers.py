@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -103,7 +104,7 @@ class Provider(CrossChecked):
                 "would send the credential over plain http; use https, or a loopback address such as http://127.0.0.1:8080",
             )
 
-    @property
+    @cached_property
     def origin(self) -> Origin:
         """Scheme, host and port of the upstream; ``ECHO_ORIGIN`` for the embedded provider."""
         if self.base_url is not None:
@@ -113,7 +114,7 @@ class Provider(CrossChecked):
             return Origin("https", host, port or 443)
         return ECHO_ORIGIN
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """The path in ``base_url``, before ``path``: empty, or ``/…`` without a final slash."""
         return parse_url(self.base_url)[1] if self.base_url is not None else ""

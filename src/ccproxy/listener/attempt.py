@@ -123,16 +123,13 @@ class AttemptStream(mhttp.HttpStream):
         if self.deciding and self._paused:
             event = yield from self.while_deciding(event)
         for command in super().handle_event(event):
-            match command:
-                case mhttp.SendHttp(connection=self.context.client):
-                    yield from self.to_client(command)
-                case mhttp.SendHttp():
-                    yield from self.to_server(command)
-                case mhttp.DropStream():
-                    self.parent.streams.pop(self.attempt_id, None)
-                    yield command
-                case _:
-                    yield command
+            if isinstance(command, mhttp.SendHttp):
+                toward = self.to_client if command.connection is self.context.client else self.to_server
+                yield from toward(command)
+                continue
+            if isinstance(command, mhttp.DropStream):
+                self.parent.streams.pop(self.attempt_id, None)
+            yield command
 
     def while_deciding(self, event: events.Event) -> Generator[commands.Command, Any, events.Event]:
         if isinstance(event, mhttp.RequestProtocolError):

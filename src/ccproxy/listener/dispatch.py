@@ -23,6 +23,9 @@ class IndexedAddons(AddonManager):
 
     table: dict[str, tuple[Callable[..., Any], ...]]
     """Event name → the functions that take it. Emptied whenever an addon comes or goes."""
+    watched: Callable[[], bool]
+    """Whether a browser looks on. Without one, nobody needs the "update" that follows each event of a flow: the view
+    sorts and filters by it, and a browser that comes later loads the view anew."""
 
     def add(self, *addons: object) -> None:
         super().add(*addons)  # type: ignore[no-untyped-call]
@@ -39,7 +42,7 @@ class IndexedAddons(AddonManager):
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
         [message] = event.args()
         await self.call(event.name, (message,))
-        if isinstance(message, flow.Flow):
+        if isinstance(message, flow.Flow) and self.watched():
             await self.call("update", ([message],))
 
     async def trigger_event(self, event: hooks.Hook) -> None:
@@ -66,8 +69,8 @@ class IndexedAddons(AddonManager):
         return tuple(function for function in found if callable(function))
 
 
-def index_addons(addons: AddonManager) -> None:
+def index_addons(addons: AddonManager, watched: Callable[[], bool]) -> None:
     """Give an addon manager its index. It stays the same object: its master and its addons hold it."""
     addons.__class__ = IndexedAddons
     assert isinstance(addons, IndexedAddons)
-    addons.table = {}
+    addons.table, addons.watched = {}, watched

@@ -57,7 +57,7 @@ class ListenerMaster(WebMaster):
         for name in DROPPED:
             if addon := self.addons.get(name):
                 self.addons.remove(addon)
-        index_addons(self.addons)
+        index_addons(self.addons, lambda: bool(app.ClientConnection.connections))
         self.web_hosts = web_hosts
         self.shown = BoundedView(self, view_bytes)
         self.up = asyncio.Event()
