@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ccproxy.addresses import Target
+from ccproxy.config.model import Config
 from ccproxy.errors import BadRequest, CredentialError, Forbidden
 from ccproxy.guard import (
     Arrival,
@@ -13,6 +14,7 @@ from ccproxy.guard import (
     check_egress,
     check_ingress,
     check_jailed,
+    named_hosts,
     strip_foreign,
     strip_hop_by_hop,
     strip_internal,
@@ -307,6 +309,26 @@ def test_our_own_ports_are_refused_even_if_named() -> None:
 def test_a_path_cannot_break_the_message(path: str) -> None:
     with pytest.raises(BadRequest, match="path"):
         check_egress(Target("https", "example.com", 443, path), headers(), OPEN)
+
+
+@pytest.mark.parametrize("field", [(b"a", b"1\r\n b"), (b"a", b"1\nb: 2"), (b"a\r\nb", b"1"), (b"a", b"\0")])
+def test_no_header_holds_a_line_break_folded_ones_included(field: tuple[bytes, bytes]) -> None:
+    with pytest.raises(BadRequest, match="line break"):
+        check_egress(Target("https", "example.com", 443, "/"), Headers((field,)), OPEN)
+
+
+def test_the_configuration_names_hosts() -> None:
+    config = Config.model_validate(
+        {
+            "providers": {
+                "a": {"type": "openai", "host": "API.example"},
+                "b": {"type": "openai", "base_url": "http://[::1]:8/v1"},
+                "echo": {"type": "echo"},
+            },
+            "lightllm": {"transforms": [{"dest_host": "http://10.0.0.5:81"}, {"dest_provider": "a"}]},
+        }
+    )
+    assert named_hosts(config.providers, config.transforms) == {"api.example", "::1", "echo.invalid", "10.0.0.5"}
 
 
 @pytest.mark.parametrize("target", [Target("ftp", "example.com", 21, "/"), Target("https", "example.com", 0, "/")])

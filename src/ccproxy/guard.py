@@ -21,15 +21,19 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ccproxy.addresses import Origin, Target, embedded, is_loopback_name, is_name, literal, reach
 from ccproxy.errors import BadRequest, CredentialError, Forbidden
 from ccproxy.headers import Headers
 from ccproxy.sentinel import Sentinel, find, is_left_in
+
+if TYPE_CHECKING:
+    from ccproxy.config.providers import Provider
+    from ccproxy.config.rules import TransformRule
 
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/?#@\\%,]+)(?::([0-9]{1,5}))?")
 _REQUEST_TARGET: Final = re.compile(r"/[!-~]*|\*")
@@ -71,11 +75,18 @@ class EgressPolicy:
     """What the configuration allows."""
 
     named_hosts: frozenset[str] = frozenset()
-    """Lower-case hosts that the configuration names (providers, rules): these may be private."""
+    """Lower-case hosts that the configuration names, see ``named_hosts``: these may be private."""
     own_ports: frozenset[int] = frozenset()
     """Ports of this program on this machine: proxy, web UI, sidecar, MCP."""
     own_addresses: frozenset[str] = frozenset()
     """Addresses of this machine besides loopback that those ports are bound to."""
+
+
+def named_hosts(providers: Mapping[str, Provider], rules: Iterable[TransformRule]) -> frozenset[str]:
+    """The hosts that a configuration sends requests to."""
+    origins = [provider.origin for provider in providers.values()]
+    origins += [rule.dest_origin for rule in rules if rule.dest_origin is not None]
+    return frozenset(origin.host for origin in origins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +240,9 @@ def check_egress(
         raise Forbidden(f"requests to {target.scheme}://…:{target.port} are refused")
     if _REQUEST_TARGET.fullmatch(target.path) is None:
         raise BadRequest("the outgoing path holds a character that HTTP does not allow; nothing was sent")
+    text = b"".join([part for field in headers.fields for part in field])
+    if b"\r" in text or b"\n" in text or b"\0" in text:
+        raise BadRequest("an outgoing header holds a line break; nothing was sent")
     _check_reach(target, policy)
     if injected is not None:
         _check_origin(target, injected)
