@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
     chosen = [case for case in cases() if all(word in case.name for word in arguments.only)]
     facts = machine.describe()
     results = Results()
-    daemon = None
+    daemon, failure = None, None
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ccproxy-bench-")))
         upstream = stack.enter_context(provider(folder))
@@ -53,7 +53,10 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
                 ports = {name: contenders.enter_context(CONTENDERS[name](folder / name, upstream)) for name in names}
                 results = asyncio.run(rounds.run(ports, chosen, plan, note))
         if "ccproxy" in names and not arguments.no_appliance:
-            daemon = appliance.measure(folder, upstream, plan, note)
+            try:
+                daemon = appliance.measure(folder, upstream, plan, note)
+            except BenchError as error:
+                failure = error  # what the rounds gave is shown all the same
     verdicts = goals.compare(results) if results.has("ccproxy", "mitmdump") else []
     verdicts += goals.judge(daemon) if daemon else []
     print(report.text(facts, results, daemon, verdicts))
@@ -63,6 +66,8 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
         arguments.json.write_text(json.dumps(report.data(facts, results, daemon, verdicts), indent=1) + "\n")
     if arguments.markdown:
         arguments.markdown.write_text(report.markdown(facts, results, verdicts))
+    if failure is not None:
+        raise failure
 
 
 def _parser() -> argparse.ArgumentParser:

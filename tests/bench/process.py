@@ -23,7 +23,10 @@ class BenchError(Exception):
 def running(
     argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None, fds: Sequence[int] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in a process group of its own, given ``fds``; the whole group is ended with the block."""
+    """A child in a process group of its own, given ``fds``; the whole group is ended with the block.
+
+    Raises BenchError where it had ended by itself before.
+    """
     with log.open("ab") as sink:
         child = subprocess.Popen(
             argv,
@@ -36,6 +39,12 @@ def running(
         )
     try:
         yield child
+        if child.poll() is not None:
+            raise BenchError(_ended(child, log))
+    except BenchError as error:
+        if child.poll() is None or "ended with status" in str(error):
+            raise
+        raise BenchError(f"{error}\n{_ended(child, log)}") from error
     finally:
         child.send_signal(signal.SIGTERM)
         try:
@@ -66,10 +75,14 @@ def wait_for(condition: Callable[[], bool], child: subprocess.Popen[bytes], log:
     deadline = time.monotonic() + START_S
     while not condition():
         if child.poll() is not None:
-            raise BenchError(f"{what}: {child.args!r} ended with status {child.returncode}\n{tail(log)}")
+            raise BenchError(f"{what}: {_ended(child, log)}")
         if time.monotonic() > deadline:
             raise BenchError(f"{what} within {START_S:g} s\n{tail(log)}")
         time.sleep(0.002)
+
+
+def _ended(child: subprocess.Popen[bytes], log: Path) -> str:
+    return f"{child.args!r} ended with status {child.returncode}\n{tail(log)}"
 
 
 def tail(log: Path, lines: int = 30) -> str:

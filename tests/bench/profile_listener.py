@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import pstats
-import signal
 import socket
 import sys
 import tempfile
@@ -60,17 +59,15 @@ def profile(folder: Path, case: Case, seconds: float) -> pstats.Stats:
         env |= {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": "proxy:control"}
         fds = [sock.fileno() for sock in sockets]
         argv = [sys.executable, "-c", _MAIN.format(stats=str(stats), fds=fds)]
-        child = stack.enter_context(running(argv, log, env, fds))
+        stack.enter_context(running(argv, log, env, fds))
         warm = asyncio.run(drive(ports.proxy, Case("json", 1024, 1, True), seconds=START_S, most=50))
         measured = asyncio.run(drive(ports.proxy, case, seconds=seconds, most=10**9))
-        child.send_signal(signal.SIGTERM)
-        child.wait(START_S)
-        for error in [*warm.errors, *measured.errors][:3]:
-            print(error, file=sys.stderr)
-        print(f"{case.name}: {len(measured.latencies)} requests under the profiler\n")
-        if not stats.exists():
-            raise SystemExit(tail(log))
-        return pstats.Stats(str(stats))
+    for error in [*warm.errors, *measured.errors][:3]:
+        print(error, file=sys.stderr)
+    print(f"{case.name}: {len(measured.latencies)} requests under the profiler\n")
+    if not stats.exists():
+        raise SystemExit(tail(log))
+    return pstats.Stats(str(stats))
 
 
 def main() -> None:
