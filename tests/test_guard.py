@@ -328,7 +328,16 @@ def test_the_configuration_names_hosts() -> None:
             "lightllm": {"transforms": [{"dest_host": "http://10.0.0.5:81"}, {"dest_provider": "a"}]},
         }
     )
-    assert named_hosts(config.providers, config.transforms) == {"api.example", "::1", "echo.invalid", "10.0.0.5"}
+    assert named_hosts(config.providers, config.transforms) == {"api.example", "::1:8", "echo.invalid", "10.0.0.5"}
+
+
+def test_a_port_of_this_machine_is_named_alone() -> None:
+    policy = EgressPolicy(named_hosts=frozenset(("::1:8", "127.0.0.1:11434")))
+    check_egress(Target("http", "::1", 8, "/"), headers(), policy)
+    check_dialled(Target("http", "127.0.0.1", 11434, "/"), "127.0.0.1", policy, local_ip="127.0.0.1")
+    for host, port in (("::1", 9), ("127.0.0.1", 6379), ("127.0.0.2", 11434), ("localhost", 11434)):
+        with pytest.raises(Forbidden, match="private"):
+            check_egress(Target("http", host, port, "/"), headers(), policy)
 
 
 @pytest.mark.parametrize("target", [Target("ftp", "example.com", 21, "/"), Target("https", "example.com", 0, "/")])

@@ -75,7 +75,7 @@ class EgressPolicy:
     """What the configuration allows."""
 
     named_hosts: frozenset[str] = frozenset()
-    """Lower-case hosts that the configuration names, see ``named_hosts``: these may be private."""
+    """Lower-case ``host`` or ``host:port`` (no brackets) that may be private, see ``named_hosts``."""
     own_ports: frozenset[int] = frozenset()
     """Ports of this program on this machine: proxy, web UI, sidecar, MCP."""
     own_addresses: frozenset[str] = frozenset()
@@ -83,10 +83,16 @@ class EgressPolicy:
 
 
 def named_hosts(providers: Mapping[str, Provider], rules: Iterable[TransformRule]) -> frozenset[str]:
-    """The hosts that a configuration sends requests to."""
+    """Where a configuration sends requests; on this machine only to the port that it names."""
     origins = [provider.origin for provider in providers.values()]
     origins += [rule.dest_origin for rule in rules if rule.dest_origin is not None]
-    return frozenset(origin.host for origin in origins)
+    return frozenset(_named(origin.host, origin.port) for origin in origins)
+
+
+def _named(host: str, port: int) -> str:
+    address = literal(host)
+    local = is_loopback_name(host) if address is None else reach(address) == "loopback"
+    return f"{host}:{port}" if local else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,7 @@ def check_dialled(target: Target, peer_ip: str, policy: EgressPolicy, *, local_i
     own = kind == "loopback" or peer_ip == local_ip or peer_ip in policy.own_addresses
     if own and target.port in policy.own_ports:
         raise Forbidden(_own_port(place, target.port))
-    if (own or kind == "private") and target.host.lower() not in policy.named_hosts:
+    if (own or kind == "private") and not _is_named(target, policy):
         raise Forbidden(_private(place))
 
 
@@ -282,8 +288,13 @@ def _check_reach(target: Target, policy: EgressPolicy) -> None:
         raise Forbidden(_metadata(host))
     if (kind == "loopback" or host in policy.own_addresses) and target.port in policy.own_ports:
         raise Forbidden(_own_port(host, target.port))
-    if kind != "public" and host not in policy.named_hosts:
+    if kind != "public" and not _is_named(target, policy):
         raise Forbidden(_private(host))
+
+
+def _is_named(target: Target, policy: EgressPolicy) -> bool:
+    host = target.host.lower()
+    return host in policy.named_hosts or f"{host}:{target.port}" in policy.named_hosts
 
 
 def _check_origin(target: Target, injected: Injected) -> None:
