@@ -1,0 +1,203 @@
+"""Start-up, reload and shutdown, on a real process with sockets passed to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ccproxy.config.model import Config
+from ccproxy.control.client import ControlClient
+from ccproxy.control.lock import read_lock
+from ccproxy.control.process import changed_keys
+from ccproxy.errors import ControlError
+from tests.control.program import PidFd, Program
+from tests.support.need import need_linux
+
+DEBUG = "ccproxy: {log_level: DEBUG}"
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    with Program().listen().start() as running:
+        running.told("READY=1")
+        yield running
+
+
+def test_a_process_serves_its_sockets_by_name_and_ends_in_order(program: Program) -> None:
+    assert program.ask("pid") == str(program.pid)
+    program.send(signal.SIGTERM)
+    assert "STOPPING=1" in program.told("STOPPING")
+    assert program.wait() == 0
+
+
+def test_a_request_that_came_before_the_process_is_answered() -> None:
+    with Program().listen() as program, socket.create_connection(program.address, timeout=30) as early:
+        early.sendall(b"pid\n")
+        program.start()
+        assert early.makefile().readline().strip() == str(program.pid)
+
+
+def test_ctrl_c_ends_it_in_order_too(program: Program) -> None:
+    program.send(signal.SIGINT)
+    assert program.wait() == 0
+
+
+def test_its_children_inherit_neither_sockets_nor_the_manager(program: Program) -> None:
+    environment = program.ask("environment").split()
+    assert not [name for name in environment if name.startswith(("LISTEN_", "NOTIFY_", "WATCHDOG_", "CCPROXY_ACT"))]
+
+
+def test_it_holds_its_lock_and_says_who_it_is(program: Program) -> None:
+    running = read_lock(program.instance, "listener")
+    assert running is not None
+    assert running.pid == program.pid
+    assert running.sockets["proxy"] == [f"127.0.0.1:{program.address[1]}"]
+    assert running.sockets["control"] == [str(program.instance.control_path)]
+    assert running.log == str(program.instance.log_path)
+    program.send(signal.SIGKILL)
+    assert program.wait() == -signal.SIGKILL
+    assert read_lock(program.instance, "listener") is None
+
+
+def test_a_second_one_of_the_instance_names_the_first(program: Program) -> None:
+    first = program.pid
+    program.start()
+    try:
+        assert program.wait() == 1
+        assert f"the listener of instance 'ccproxy' is running already: pid {first}" in program.output()
+        assert f"pid {first}" in program.told("ERRNO=16")
+    finally:
+        program.pid = first
+
+
+def test_a_reload_by_signal_is_used_and_reported(program: Program) -> None:
+    assert program.ask("level") == "INFO"
+    program.write_config(DEBUG)
+    program.send(signal.SIGHUP)
+    reloading = program.told("RELOADING=1")
+    assert int(reloading.partition("MONOTONIC_USEC=")[2]) <= time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
+    assert "STATUS=ready" in program.told("READY=1")
+    assert program.ask("level") == "DEBUG"
+
+
+@pytest.mark.parametrize("bad", ["ccproxy: {port: many, log_level: LOUD}", "ccproxy: {log_level: CRITICAL}", "a: [b"])
+def test_a_bad_file_keeps_the_old_configuration_and_says_so(program: Program, bad: str) -> None:
+    program.write_config(bad)
+    program.send(signal.SIGHUP)
+    program.told("RELOADING=1")
+    assert "the old one stays" in program.told("READY=1")
+    assert program.ask("level") == "INFO"
+    assert "configuration: " in program.output()
+    program.write_config(DEBUG)
+    assert ControlClient(program.instance).reload().applied
+    assert program.ask("level") == "DEBUG"
+
+
+def test_a_reload_over_the_control_socket_lists_every_problem(program: Program) -> None:
+    client = ControlClient(program.instance)
+    program.write_config("ccproxy:\n  port: many\n  log_level: LOUD\n  hst: x\n")
+    refused = client.reload()
+    assert not refused.applied
+    assert [problem.split(": ")[1] for problem in refused.problems] == ["port", "log_level", "hst"]
+    assert "the old one stays" in client.status().state
+    program.write_config("ccproxy: {port: 4999, log_level: DEBUG}")
+    applied = client.reload()
+    assert applied.applied
+    assert applied.problems == ("port: the new value is used after a restart",)
+    status = client.status()
+    assert (status.pid, status.state, status.facts) == (program.pid, "ready", {"level": "DEBUG"})
+
+
+def test_routes_are_added_and_fail_one_at_a_time(program: Program) -> None:
+    client = ControlClient(program.instance)
+    assert client.post("/shout", {"text": "hey"}) == {"text": "HEY"}
+    for message, words in (({}, "text is missing"), ({"text": "bug"}, "RuntimeError in the listener")):
+        with pytest.raises(ControlError, match=words):
+            client.post("/shout", message)
+    with pytest.raises(ControlError, match="does not know 'POST /whisper'"):
+        client.post("/whisper")
+    assert client.post("/shout", {"text": "still here"}) == {"text": "STILL HERE"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("fail", "RuntimeError: a defect"),
+        ("leave", "ended without being asked to"),
+        ("refuse", "configuration: hooks: cannot be used together"),
+    ],
+)
+def test_a_serve_that_fails_ends_the_process_with_1(mode: str, said: str) -> None:
+    with Program(TRIVIAL=mode).listen().start() as program:
+        assert program.wait() == 1
+        assert said in program.output()
+        assert read_lock(program.instance, "listener") is None
+
+
+def test_a_refused_configuration_is_told_to_the_manager() -> None:
+    with Program(config="ccproxy:\n  port: many\n  log_level: LOUD\n").listen().start() as program:
+        message = program.told("ERRNO=22")
+        assert "port" in message
+        assert "log_level" in message
+        assert program.wait() == 1
+        assert len(program.output().splitlines()) == 2
+
+
+def test_without_sockets_it_says_who_starts_it() -> None:
+    with Program("sidecar").start() as program:
+        assert program.wait() == 1
+        assert "Run `ccproxy start`" in program.output()
+
+
+def test_sockets_for_another_process_are_not_taken() -> None:
+    with Program("sidecar") as program:
+        program.env |= {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "sidecar"}
+        assert program.start().wait() == 1
+
+
+def test_the_watchdog_is_fed() -> None:
+    with Program("mcp", WATCHDOG_USEC="50000").listen().start() as program:
+        program.told("READY=1")
+        for _ in range(3):
+            program.told("WATCHDOG=1")
+
+
+def test_what_does_not_drain_is_ended_by_a_second_signal() -> None:
+    with Program("mcp", TRIVIAL="linger").listen().start() as program:
+        program.told("READY=1")
+        program.send(signal.SIGTERM)
+        program.told("STOPPING=1")
+        program.send(signal.SIGTERM)
+        assert program.wait() == 0
+        assert "not drained in time" in program.output()
+
+
+def test_it_goes_with_the_activator_that_started_it() -> None:
+    need_linux()
+    with Program("mcp").listen() as program:
+        program.env.pop("NOTIFY_SOCKET")
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            child = program.start().pid
+            os.write(writing, str(child).encode())
+            signal.pause()
+        child = int(os.read(reading, 16))
+        assert int(program.ask("pid")) == child
+        ended = PidFd(child)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert ended.wait(30)
+        for fd in (reading, writing):
+            os.close(fd)
+        ended.close()
+
+
+def test_only_what_needs_a_restart_is_reported() -> None:
+    new = Config.model_validate({"port": 1, "log_level": "DEBUG", "mcp": {"http": {"enabled": False}}})
+    assert changed_keys(Config(), new) == ["port", "mcp.http.enabled"]

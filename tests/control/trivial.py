@@ -1,0 +1,84 @@
+"""A process of ccproxy that serves nearly nothing, to test what is around ``serve``.
+
+Run as a program with the unit's name. One line in, one line out, on its first socket. TRIVIAL in the environment says
+how it starts: ``crash``, ``refuse`` (its configuration), ``fail`` (an exception), ``leave`` (come back at once).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from ccproxy.config.instance import Instance
+from ccproxy.config.model import Config
+from ccproxy.control.process import ProcessControl, Sockets, run_process
+from ccproxy.control.protocol import UNIT_SOCKETS, JsonObject, Unit
+from ccproxy.errors import BadRequest, CcproxyError, ConfigError, Problem
+
+
+async def serve(sockets: Sockets, config: Config, instance: Instance, control: ProcessControl) -> None:
+    match os.environ.get("TRIVIAL"):
+        case "crash":
+            print("last words", file=sys.stderr, flush=True)
+            os._exit(3)
+        case "refuse":
+            raise ConfigError(Problem("hooks", "cannot be used together"))
+        case "fail":
+            raise RuntimeError("a defect")
+        case "leave":
+            return
+    current = config
+
+    def use(new: Config) -> None:
+        nonlocal current
+        if new.log_level == "CRITICAL":
+            raise ConfigError(Problem("log_level", "this process does not like CRITICAL"))
+        current = new
+
+    async def shout(message: JsonObject) -> JsonObject:
+        if "text" not in message:
+            raise BadRequest("text is missing")
+        if message["text"] == "bug":
+            raise RuntimeError("a defect")
+        return {"text": str(message["text"]).upper()}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        match (await reader.readline()).decode().split():
+            case ["pid"]:
+                reply = str(os.getpid())
+            case ["level"]:
+                reply = current.log_level
+            case ["environment"]:
+                reply = " ".join(sorted(os.environ))
+            case ["crash"]:
+                os._exit(3)
+            case _:
+                reply = "?"
+        writer.write(reply.encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+    control.on_reload(use)
+    control.route("POST /shout", shout)
+    control.describe(lambda: {"level": current.log_level})
+    listening = sockets[UNIT_SOCKETS[control.unit][0]]
+    servers = [await asyncio.start_server(answer, sock=each) for each in listening]
+    control.ready()
+    await control.stopping.wait()
+    for server in servers:
+        server.close()
+    if os.environ.get("TRIVIAL") == "linger":
+        await asyncio.sleep(3600)
+
+
+def main(unit: Unit) -> int:
+    try:
+        return run_process(unit, serve)
+    except CcproxyError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))  # type: ignore[arg-type]
