@@ -43,6 +43,8 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
         names.remove("nginx")
     chosen = [case for case in cases() if all(word in case.name for word in arguments.only)]
     facts = machine.describe()
+    if machine.busy():
+        note("this machine is not idle: ratios will be unsteady, processor times less so")
     results = Results()
     daemon, failure = None, None
     with contextlib.ExitStack() as stack:
@@ -50,8 +52,8 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
         upstream = stack.enter_context(provider(folder))
         if chosen:
             with contextlib.ExitStack() as contenders:
-                ports = {name: contenders.enter_context(CONTENDERS[name](folder / name, upstream)) for name in names}
-                results = asyncio.run(rounds.run(ports, chosen, plan, note))
+                entries = {name: contenders.enter_context(CONTENDERS[name](folder / name, upstream)) for name in names}
+                results = asyncio.run(rounds.run(entries, chosen, plan, note))
         if "ccproxy" in names and not arguments.no_appliance:
             try:
                 daemon = appliance.measure(folder, upstream, plan, note)

@@ -1,4 +1,4 @@
-"""Who takes part: a table of context managers, each giving the port to send to."""
+"""Who takes part: a table of context managers, each giving where to send to and whom to watch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.daemon import daemon
 from tests.bench.process import BenchError, free_ports, running, wait_listening
 
-type Contender = Callable[[Path, int], AbstractContextManager[int]]
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contender that is ready."""
+
+    port: int
+    pid: int | None
+    """The process that carries the traffic. None: there is none in between."""
+
+
+type Contender = Callable[[Path, int], AbstractContextManager[Entry]]
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
 MITMDUMP = Path(sys.executable).parent / "mitmdump"
@@ -81,12 +92,12 @@ def provider(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def direct(folder: Path, upstream: int) -> Iterator[int]:
-    yield upstream
+def direct(folder: Path, upstream: int) -> Iterator[Entry]:
+    yield Entry(upstream, None)
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, upstream: int) -> Iterator[int]:
+def nginx(folder: Path, upstream: int) -> Iterator[Entry]:
     if NGINX is None:
         raise BenchError("nginx is not installed (package nginx-light)")
     (port,) = free_ports(1)
@@ -95,11 +106,11 @@ def nginx(folder: Path, upstream: int) -> Iterator[int]:
     conf.write_text(_NGINX_CONF.format(folder=folder, upstream=upstream, port=port))
     with running([NGINX, "-p", str(folder), "-c", str(conf), "-e", "stderr"], log) as child:
         wait_listening(port, child, log)
-        yield port
+        yield Entry(port, child.pid)
 
 
 @contextlib.contextmanager
-def mitmdump(folder: Path, upstream: int) -> Iterator[int]:
+def mitmdump(folder: Path, upstream: int) -> Iterator[Entry]:
     """Default addons; quiet, since one printed line a request would only slow it down."""
     (port,) = free_ports(1)
     folder.mkdir()
@@ -110,14 +121,14 @@ def mitmdump(folder: Path, upstream: int) -> Iterator[int]:
     ]
     with running(argv, log) as child:
         wait_listening(port, child, log)
-        yield port
+        yield Entry(port, child.pid)
 
 
 @contextlib.contextmanager
-def ccproxy(folder: Path, upstream: int) -> Iterator[int]:
+def ccproxy(folder: Path, upstream: int) -> Iterator[Entry]:
     with daemon(folder, upstream) as instance:
         instance.first_answer()
-        yield instance.port
+        yield Entry(instance.port, instance.pid("listener"))
 
 
 CONTENDERS: dict[str, Contender] = {"direct": direct, "nginx": nginx, "mitmdump": mitmdump, "ccproxy": ccproxy}

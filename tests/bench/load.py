@@ -36,6 +36,8 @@ class Measured:
     """Answers per second that were complete within the window."""
     events_per_s: float = 0.0
     """Bursts: events per second between the first and the last, over all streams."""
+    answers: int = 0
+    """Every answer that was complete, those that warmed up included."""
     errors: list[str] = field(default_factory=list)
 
 
@@ -136,6 +138,7 @@ class _Run:
             self._over.set()
 
     def finished(self, client: _Client, now: int) -> None:
+        self.result.answers += 1
         if not self._begun:
             self._ready.append(client)
             if len(self._ready) == self._case.concurrency:

@@ -29,6 +29,11 @@ def describe() -> dict[str, str]:
     }
 
 
+def busy() -> bool:
+    """Others use a good part of a core at the moment."""
+    return os.getloadavg()[0] > 0.5
+
+
 def _nginx() -> str:
     if NGINX is None:
         return "not installed"

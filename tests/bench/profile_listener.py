@@ -1,8 +1,8 @@
 """Where the listener spends its time: ``python -m tests.bench.profile_listener [--only WORD] [--seconds N]``.
 
 Runs one listener under cProfile, with sockets as an activator gives them, sends one case of the benchmark and prints
-the functions of its event loop by own and by cumulative time. cProfile doubles the cost of calls, so compare shares,
-not seconds; for true shares sample a running daemon from outside:
+the functions of all its threads by own and by cumulative time, start included. cProfile doubles the cost of calls, so
+compare shares, not seconds; for true shares sample a running daemon from outside:
 
     uvx py-spy record --pid PID --duration 10 --rate 500 --format raw --output stacks.txt
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.bench.appliance import Appliance
 from tests.bench.goals import Verdict, of_kind, worst
-from tests.bench.rounds import EVENTS_PER_S, FIRST_EVENT, LAG_P50, LAG_P99, P50, THROUGHPUT, Quantity, Results
+from tests.bench.rounds import CPU, EVENTS_PER_S, FIRST_EVENT, LAG_P50, LAG_P99, P50, THROUGHPUT, Quantity, Results
 from tests.bench.traffic import Case
 
 type Table = list[list[str]]
@@ -66,6 +66,7 @@ def tables(results: Results) -> list[tuple[str, Table]]:
     found = [
         ("Buffered answers: median latency in ms (lowest–highest round)", _latency(results)),
         ("Buffered answers: requests per second", _throughput(results)),
+        ("Buffered answers: processor time of the proxy in ms for one request", _cpu(results)),
         ("Streams of 20 events, 10 ms apart: first event in ms (lowest–highest round)", _first_event(results)),
         ("Streams: lag of an event in ms, median / 99 %", _lag(results)),
         ("Bursts of 5000 events: events per second", _burst(results)),
@@ -112,6 +113,17 @@ def _throughput(results: Results) -> Table:
         row = [case.name, *(f"{results.value(case, name, THROUGHPUT):,.0f}" for name in _names(results))]
         if _compared(results):
             row.append(f"{results.ratio(case, 'ccproxy', 'mitmdump', THROUGHPUT):.2f}")
+        table.append(row)
+    return table
+
+
+def _cpu(results: Results) -> Table:
+    names = [name for name in _names(results) if name != "direct"]
+    table = [["", *names, *(["ccproxy / mitmdump"] if _compared(results) else [])]]
+    for case in of_kind(results, "json") if names else []:
+        row = [case.name, *(f"{results.value(case, name, CPU) * 1e3:.2f}" for name in names)]
+        if _compared(results):
+            row.append(f"{results.ratio(case, 'ccproxy', 'mitmdump', CPU):.2f}")
         table.append(row)
     return table
 

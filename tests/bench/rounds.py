@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from statistics import median
 
+from tests.bench.contenders import Entry
 from tests.bench.load import Measured, drive, quantile
-from tests.bench.process import BenchError
+from tests.bench.process import BenchError, cpu_s
 from tests.bench.traffic import Case
 
 # Between two turns: a store thread that still writes is done, timers of closed connections have fired.
-_SETTLE_S = 0.03
+_SETTLE_S = 0.05
 # Streams end by number; so long may all of a turn take.
 _STREAMS_S = 10.0
 # In one turn: each leaves a port in TIME_WAIT.
@@ -53,9 +55,11 @@ class Turn:
     lag_p99: float
     events_per_s: float
     errors: int
+    cpu: float
+    """Processor time of the contender for one request, its work after the answer included; nan: not measured."""
 
     @classmethod
-    def of(cls, measured: Measured) -> Turn:
+    def of(cls, measured: Measured, cpu_s: float) -> Turn:
         return cls(
             requests=len(measured.latencies),
             p50=quantile(measured.latencies, 0.5),
@@ -67,6 +71,7 @@ class Turn:
             lag_p99=quantile(measured.lags, 0.99),
             events_per_s=measured.events_per_s,
             errors=len(measured.errors),
+            cpu=cpu_s / measured.answers,
         )
 
 
@@ -79,6 +84,7 @@ FIRST_EVENT: Quantity = attrgetter("first_event")
 LAG_P50: Quantity = attrgetter("lag_p50")
 LAG_P99: Quantity = attrgetter("lag_p99")
 EVENTS_PER_S: Quantity = attrgetter("events_per_s")
+CPU: Quantity = attrgetter("cpu")
 
 
 @dataclass(slots=True)
@@ -105,21 +111,26 @@ class Results:
         return all(name in turns for turns in self.turns.values() for name in contenders)
 
 
-async def run(ports: Mapping[str, int], cases: Sequence[Case], plan: Plan, note: Callable[[str], None]) -> Results:
+async def run(entries: Mapping[str, Entry], cases: Sequence[Case], plan: Plan, note: Callable[[str], None]) -> Results:
     """All rounds. Raises BenchError where a contender answers nothing."""
-    results = Results({case: {name: [] for name in ports} for case in cases})
+    results = Results({case: {name: [] for name in entries} for case in cases})
     for number in range(plan.rounds):
         note(f"round {number + 1} of {plan.rounds}")
         for case in cases:
-            for name, port in ports.items():
-                measured = await drive(port, case, seconds=_window_s(case, plan), most=_most(case, plan))
+            for name, entry in entries.items():
+                before = _cpu_s(entry)
+                measured = await drive(entry.port, case, seconds=_window_s(case, plan), most=_most(case, plan))
                 if not measured.latencies:
                     raise BenchError(f"{name} answered nothing in {case.name}: {measured.errors[:3]}")
                 for error in measured.errors[:2]:
                     note(f"{name}, {case.name}: {error}")
-                results.turns[case][name].append(Turn.of(measured))
                 await asyncio.sleep(_SETTLE_S)
+                results.turns[case][name].append(Turn.of(measured, _cpu_s(entry) - before))
     return results
+
+
+def _cpu_s(entry: Entry) -> float:
+    return math.nan if entry.pid is None else cpu_s(entry.pid)
 
 
 def _window_s(case: Case, plan: Plan) -> float:

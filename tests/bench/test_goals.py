@@ -16,7 +16,7 @@ STREAM = Case("sse", 1024, 1, False)
 
 
 def turn(p50: float = 0.0, throughput: float = 0.0, first_event: float = 0.0, failed: int = 0) -> Turn:
-    return Turn(1, p50, p50, p50, throughput, first_event, 0.0, 0.0, 0.0, failed)
+    return Turn(1, p50, p50, p50, throughput, first_event, 0.0, 0.0, 0.0, failed, p50)
 
 
 def appliance(**changed: object) -> Appliance:
