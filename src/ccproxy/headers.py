@@ -7,7 +7,7 @@ writes (``fields`` is then a new tuple, and the identity tells that there was a 
 >>> h.get("x-api-key")
 'k'
 >>> h.set("accept", "text/plain"); h.fields[1]
-(b'accept', b'text/plain')
+(b'Accept', b'text/plain')
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Headers:
         return [value.decode("latin-1") for field, value in self.fields if field.lower() == key]
 
     def set(self, name: str, value: str) -> None:
-        """Replace every field of this name by one, at the place of the first; append if there was none.
+        """Replace every field of this name by one, at the place and in the spelling of the first; append if none.
 
         Raises BadRequest for a name or value that would break the message (CR, LF, NUL): no header that a hook
         or a credential writes can smuggle another (RFC 9110 §5.5, RFC 9112 §11.1).
@@ -53,7 +53,7 @@ class Headers:
             if field[0].lower() != key.lower():
                 out.append(field)
             elif not placed:
-                out.append((key, data))
+                out.append((field[0], data))
                 placed = True
         if not placed:
             out.append((key, data))
