@@ -170,6 +170,7 @@ def usage_of_whole(exchange: Exchange, dialect: Dialect) -> None:
             return
         if isinstance(document, dict):
             record.usage, record.stop_reason, model = usage_from_body(dialect, document)
+            record.complete = record.stop_reason is not None
             record.model = record.model or model
 
 
