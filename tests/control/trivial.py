@@ -1,14 +1,18 @@
 """A process of ccproxy that serves nearly nothing, to test what is around ``serve``.
 
-Run as a program with the unit's name. One line in, one line out, on its first socket. TRIVIAL in the environment says
-how it starts: ``crash``, ``refuse`` (its configuration), ``fail`` (an exception), ``leave`` (come back at once).
+Run as a program with the unit's name. One line in, one line out, on its first socket. How it behaves is said by
+TRIVIAL in the environment, or by the file ``trivial-UNIT`` in its home: ``crash``, ``refuse`` (its configuration),
+``fail`` (an exception), ``leave`` (come back at once), ``linger`` (do not drain).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import sys
+from pathlib import Path
 
 from ccproxy.config.instance import Instance
 from ccproxy.config.model import Config
@@ -17,8 +21,24 @@ from ccproxy.control.protocol import UNIT_SOCKETS, JsonObject, Unit
 from ccproxy.errors import BadRequest, CcproxyError, ConfigError, Problem
 
 
+def behaviour(unit: Unit) -> str:
+    file = Path.home() / f"trivial-{unit}"
+    return file.read_text() if file.exists() else os.environ.get("TRIVIAL", "")
+
+
+def listening_ports() -> list[str]:
+    """Ports of all listening sockets that this process holds, however it came by them."""
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(fd))) as each:
+            if each.family == socket.AF_INET and each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.add(str(each.getsockname()[1]))
+    return sorted(found)
+
+
 async def serve(sockets: Sockets, config: Config, instance: Instance, control: ProcessControl) -> None:
-    match os.environ.get("TRIVIAL"):
+    mode = behaviour(control.unit)
+    match mode:
         case "crash":
             print("last words", file=sys.stderr, flush=True)
             os._exit(3)
@@ -51,6 +71,8 @@ async def serve(sockets: Sockets, config: Config, instance: Instance, control: P
                 reply = current.log_level
             case ["environment"]:
                 reply = " ".join(sorted(os.environ))
+            case ["ports"]:
+                reply = " ".join(listening_ports())
             case ["crash"]:
                 os._exit(3)
             case _:
@@ -68,7 +90,7 @@ async def serve(sockets: Sockets, config: Config, instance: Instance, control: P
     await control.stopping.wait()
     for server in servers:
         server.close()
-    if os.environ.get("TRIVIAL") == "linger":
+    if mode == "linger":
         await asyncio.sleep(3600)
 
 

@@ -289,8 +289,9 @@ async def _supervise(
     try:
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         control.notifier.stopping()
-        if not serving.done():
+        if control.stopping.is_set():
             log.info("stopping")
+        if not serving.done():
             await _end(serving, patience_s, hurry)
         return _outcome(serving, control)
     finally:
