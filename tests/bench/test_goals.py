@@ -57,15 +57,10 @@ def test_the_daemon_by_itself() -> None:
         ("cold start to first answer", "by activation"): True,
         ("resident memory", "listener"): True,
         ("resident memory", "all three"): True,
-        ("growth of the listener", "20,000 requests"): True,
+        ("growth of the listener", "over 20,000 requests"): True,
         ("ccproxy status", "wall"): True,
         ("ccproxy flows list", "wall"): False,
     }
-
-
-def test_growth_of_a_short_run_is_scaled() -> None:
-    growth = next(v for v in judge(appliance(growth_requests=2_000, grown_to=154.0)) if v.goal.startswith("growth"))
-    assert (growth.reached, growth.met) == (40.0, False)
 
 
 def test_misses_and_failed_requests_are_shown() -> None:
