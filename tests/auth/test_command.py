@@ -164,6 +164,11 @@ async def test_environment_is_the_daemons_without_what_is_its_own():
     assert child_environ(environ).keys() == {"PATH", "DEEPSEEK_API_KEY"}
 
 
+async def test_command_that_cannot_be_started_says_so():
+    with pytest.raises(SourceFailure, match="could not be started: Argument list too long"):
+        await run("true", environ={**PATH, "HUGE": "x" * 10_000_000})
+
+
 async def test_fifty_runs_leave_no_descriptor_and_no_zombie():
     await run("true")
     before = len(os.listdir("/proc/self/fd"))

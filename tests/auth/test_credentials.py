@@ -252,6 +252,16 @@ async def test_provider_that_changed_meanwhile_gets_no_renewed_token():
     assert await of.renew("acme", old) is None
 
 
+async def test_provider_that_changes_during_the_renewal_gets_no_renewed_token(tmp_path: Path):
+    log = tmp_path / "log"
+    of = credentials(config(command(counted(log, f"[ $(wc -l < {log}) = 1 ] || sleep 0.2; wc -l < {log}"))))
+    old = await of.get("acme")
+    renewing = asyncio.create_task(of.renew("acme", old))
+    await until(lambda: runs(log) == 2)
+    of.replace(config(command("echo sk-2")))
+    assert await renewing is None
+
+
 async def test_nothing_is_renewed_for_a_provider_without_auth_or_gone():
     of = credentials(config(None))
     assert await of.renew("acme", await of.get("acme")) is None
@@ -325,6 +335,7 @@ async def test_other_secrets_are_read_by_the_same_sources():
         "listener_token", config(command("echo tok")).providers["acme"].auth, some, environ=ENVIRON
     )
     assert token == "tok"
+    assert await read_secret("listener_token", "the token itself", some, environ=ENVIRON) == "the token itself"
     missing = config({"type": "env", "env": "NOPE"}).providers["acme"].auth
     with pytest.raises(CredentialError, match="listener_token: its environment variable NOPE is not set"):
         await read_secret("listener_token", missing, some, environ=ENVIRON)
