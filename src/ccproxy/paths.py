@@ -52,7 +52,7 @@ def redirected(template: str, prefix: str, asked: str, endpoint: Endpoint, model
     bare, _, query = asked.partition("?")
     if template == OWN:
         if endpoint.model is not None and model is not None and model != endpoint.model:
-            bare = _rename(bare, model)
+            bare = with_model(bare, model)
         if endpoint.dialect is not None and _UNVERSIONED.match(bare):
             bare = f"/{_VERSION[endpoint.dialect]}{bare}"
         return _with_query(_join(prefix, bare), "", query)
@@ -83,6 +83,12 @@ def translated(
     return _with_query(_join(prefix, path), query, "alt=sse" if wants_events else "")
 
 
+def with_model(asked: str, model: str) -> str:
+    """A Google path that names another model. Raises BadRequest for a model that cannot stand in a path."""
+    bare, mark, query = asked.partition("?")
+    return _NAMED_MODEL.sub(lambda found: found[1] + _segment(model) + found[3], bare) + mark + query
+
+
 def _join(prefix: str, path: str) -> str:
     """One version is enough: a base URL that ends in one speaks for the path too."""
     if _FINAL_VERSION.search(prefix) and (version := _LEADING_VERSION.match(path)):
@@ -111,10 +117,6 @@ def _fill(template: str, model: str | None, action: str | None) -> str:
             raise NotBuilt(f"the provider's path {template} needs an action such as :generateContent")
         template = template.replace("{action}", action)
     return template
-
-
-def _rename(bare: str, model: str) -> str:
-    return _NAMED_MODEL.sub(lambda found: found[1] + _segment(model) + found[3], bare)
 
 
 def _segment(model: str) -> str:

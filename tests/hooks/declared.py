@@ -172,6 +172,10 @@ def run_declared(hook: Hook, ctx: Context, params: object = None) -> Context:
         if hook.guard is not None:
             hook.guard(watched)
         hook(watched, params)
+        with notes.pause():
+            changed = watched.settle()
+        for name in changed:
+            notes.write(Key("ctx", (name,)))
     finally:
         over = [f"reads {key}" for key in notes.reads if not any(covers(known, key) for known in hook.reads)]
         over += [f"writes {key}" for key in notes.writes if not any(covers(known, key) for known in hook.writes)]

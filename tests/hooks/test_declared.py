@@ -81,6 +81,8 @@ ACTIONS: dict[str, Callable[[Context], object]] = {
     "removes a place": lambda ctx: ctx.extras.delete("b.c"),
     "replaces the body": lambda ctx: setattr(ctx, "body", b"{}"),
     "reads the model": lambda ctx: ctx.model,
+    "reads the messages": lambda ctx: ctx.messages,
+    "changes a tool": lambda ctx: ctx.tools.clear(),
     "reads an attribute": lambda ctx: ctx.session_id,
     "writes an attribute": lambda ctx: setattr(ctx, "path", "/"),
 }
@@ -88,12 +90,12 @@ ACTIONS: dict[str, Callable[[Context], object]] = {
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_a_hook_that_touches_more_is_caught(name: str) -> None:
-    @hook(reads=["header:x-a", "body.a"])
+    @hook(reads=["header:x-a", "body.a", "ctx.tools"])
     def cheats(ctx: Context, params: object) -> None:
         ACTIONS[name](ctx)
 
     with pytest.raises(Undeclared, match="cheats declares less"):
-        run_declared(cheats, ask({"a": 1, "b": {"c": 1}}, ("x-a", "1")))
+        run_declared(cheats, ask({"a": 1, "b": {"c": 1}, "tools": [{"name": "t", "input_schema": {}}]}, ("x-a", "1")))
 
 
 def test_a_guard_is_watched_too() -> None:

@@ -10,16 +10,19 @@ written. A body that is no JSON, or larger than ``parse_bytes``, has ``ctx.json`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from json import JSONDecoder
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
+from ccproxy import paths
 from ccproxy.errors import RequestError
 from ccproxy.headers import Fields, Headers
-from ccproxy.lightllm import json_edit
-from ccproxy.lightllm.dialect import Endpoint
+from ccproxy.lightllm import json_edit, view
+from ccproxy.lightllm.dialect import Endpoint, wants_stream
 from ccproxy.pipeline.conversation import conversation_id
 from ccproxy.pipeline.extras import Extras, NotJson, Parts
+from ccproxy.pipeline.view import Part
 from ccproxy.sentinel import Sentinel
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Checkpoint(NamedTuple):
     """Everything that a hook can change; header fields and bodies are immutable, so this copies nothing."""
 
     path: str
+    endpoint: Endpoint
     fields: Fields
     body: bytes
     plain: bytes | None
@@ -75,7 +79,7 @@ class Context:
         self.path = path
         """Path and query; a hook may change it."""
         self.headers = headers
-        self.endpoint: Final = endpoint
+        self.endpoint = endpoint
         self.listener: Final[Listener] = listener
         self.jail: Final = jail
         """Label of the jail that the request came from."""
@@ -93,6 +97,7 @@ class Context:
         self._json: object = _UNREAD
         self._parse_bytes = parse_bytes
         self._decode = decode
+        self._view: dict[str, tuple[Part[Any], list[Any]]] = {}
         self._conversation_id: str | None = None
         self._warned = False
 
@@ -114,6 +119,7 @@ class Context:
     @property
     def body(self) -> bytes:
         """The body as it will be sent. Content-encoded as it came, unless a hook wrote in it."""
+        self._store_view()
         return self._body
 
     @body.setter
@@ -122,6 +128,7 @@ class Context:
         self.headers.remove("content-encoding")
         self._body = self._plain = body
         self._json = _UNREAD
+        self._view = {}
 
     @property
     def has_body(self) -> bool:
@@ -148,6 +155,7 @@ class Context:
     @property
     def json(self) -> object:
         """The parsed body, None if it is no JSON or too large. Change it through ``extras``, never in place."""
+        self._store_view()
         if self._json is _UNREAD:
             self._json = self._parse()
         return self._json
@@ -201,18 +209,65 @@ class Context:
 
     # ---- typed view ----
 
+    messages = Part(view.load_messages, view.store_messages)
+    """The conversation, without the system prompt."""
+    system = Part(view.load_system, view.store_system)
+    """The parts of the system prompt."""
+    tools = Part(view.load_tools, view.store_tools)
+    """The tools that the model may call."""
+
     @property
     def model(self) -> str | None:
-        """The model asked for, in the body or in the path."""
+        """The model asked for, in the body or in the path; a hook may ask for another."""
         if self.endpoint.model is not None:
             return self.endpoint.model
         model = self.extras.get("model")
         return model if isinstance(model, str) else None
 
+    @model.setter
+    def model(self, model: str) -> None:
+        if self.endpoint.model is None:
+            self.extras.set("model", model)
+            return
+        self.path = paths.with_model(self.path, model)
+        self.endpoint = replace(self.endpoint, model=model)
+
     @property
     def stream(self) -> bool:
         """Whether the answer is wanted event by event."""
-        return self.extras.get("stream") is True or self.endpoint.action == "streamGenerateContent"
+        return wants_stream(self.endpoint, body if isinstance(body := self.json, dict) else None, self.path)
+
+    def read_view[T](self, part: Part[T]) -> list[T]:
+        """The list of one part of the view, read if need be."""
+        if part.name not in self._view:
+            dialect, body = self.endpoint.dialect, self.json
+            items = part.load(dialect, body) if dialect is not None and isinstance(body, dict) else []
+            self._view[part.name] = part, items
+        return self._view[part.name][1]
+
+    def put_view[T](self, part: Part[T], items: Sequence[T]) -> None:
+        """Put a list in the place of one part of the view."""
+        self._view[part.name] = part, list(items)
+
+    def _store_view(self) -> list[str]:
+        """Write what the view says into the body, and give the names of the parts that differed. The view stays."""
+        if not self._view:
+            return []
+        shown, self._view = self._view, {}
+        changed = []
+        for name, (part, items) in shown.items():
+            dialect = self.endpoint.dialect
+            if not items and (dialect is None or not isinstance(self.json, dict)):
+                continue
+            if dialect is None:
+                raise NotJson(f"a request of no known wire format has no {name}")
+            before = self._text()
+            written = part.store(dialect, before, items)
+            if written != before:
+                self.body = written
+                changed.append(name)
+        self._view = shown
+        return changed
 
     # ---- what is derived ----
 
@@ -225,17 +280,22 @@ class Context:
 
     # ---- for the runner ----
 
-    def settle(self) -> None:
-        """Write what a hook changed in the typed view into the body."""
+    def settle(self) -> list[str]:
+        """End the view: what a hook changed in it is in the body. Gives the names of the parts that it changed."""
+        changed = self._store_view()
+        self._view = {}
+        return changed
 
     def checkpoint(self) -> Checkpoint:
         """The state before a hook."""
         return Checkpoint(
-            self.path, self.headers.fields, self._body, self._plain, self._json, self.sentinel, self.session_id
-        )
+            self.path, self.endpoint, self.headers.fields, self._body, self._plain, self._json, self.sentinel,
+            self.session_id,
+        )  # fmt: skip
 
     def restore(self, before: Checkpoint) -> None:
         """Undo what a failed hook did."""
-        self.path, self.headers.fields = before.path, before.fields
+        self.path, self.endpoint, self.headers.fields = before.path, before.endpoint, before.fields
         self._body, self._plain, self._json = before.body, before.plain, before.json
         self.sentinel, self.session_id = before.sentinel, before.session_id
+        self._view = {}
