@@ -38,11 +38,6 @@ def test_a_secret_is_cut_out_of_its_place(secret, place):
     assert REDACTOR.scrub(place.format(secret).encode()) == place.format("[redacted]").encode()
 
 
-@pytest.mark.parametrize("name", ["form-credential", "abcdefgh1234"])
-def test_a_form_may_begin_with_the_secret(name):
-    assert REDACTOR.scrub(f"key={name}&x=1".encode()) == b"key=[redacted]&x=1"
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -70,14 +65,19 @@ def test_the_sentinel_stays_and_its_token_goes():
     assert REDACTOR.scrub(text) == b"Authorization: Bearer sk-ant-oat-ccproxy-deepseek.[redacted], next"
 
 
+@pytest.mark.parametrize("name", ["key", "refresh_token", "client_secret"])
+def test_a_form_may_begin_with_the_secret(name):
+    assert REDACTOR.scrub(f"{name}=form-credential&x=1".encode()) == f"{name}=[redacted]&x=1".encode()
+
+
 @pytest.mark.parametrize("pattern", [*patterns.TOKENS, *patterns.LINES], ids=lambda p: p.label)
 def test_the_quick_look_sees_whatever_the_exact_one_finds(pattern):
     hits = 0
     for secret, place in SECRETS.items():
         text = place.format(secret).encode()
-        for match in pattern.exact.finditer(text):
+        for _ in pattern.spans(text):
             hits += 1
-            assert pattern.scanner.hits(text), (pattern.label, match)
+            assert pattern.scanner.hits(text)
             assert patterns.suspect(text.decode("latin-1"))
     assert hits or pattern.label == "listener token", "no example exercises this pattern"
 

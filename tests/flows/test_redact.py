@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import time
@@ -32,7 +31,6 @@ def test_a_body_keeps_its_length_and_knows_its_cuts(form):
 
     assert form not in scrubbed.data
     assert len(scrubbed.data) == len(body)
-    assert scrubbed.sha256 == hashlib.sha256(body).hexdigest()
     assert [(cut.start, cut.length) for cut in scrubbed.cuts] == [(6, len(form)), (13 + len(form), len(form))]
     assert {scrubbed.data[cut.start : cut.start + cut.length] for cut in scrubbed.cuts} == {b"*" * len(form)}
 
@@ -93,27 +91,11 @@ def test_a_secret_cut_in_two_by_the_end_of_a_capture_goes():
     assert redactor(CANARY).scrub_body(half).data == half
 
 
-@pytest.mark.parametrize("end", range(1, len(CANARY)))
+@pytest.mark.parametrize("end", range(4, len(CANARY)))
 def test_any_half_of_a_secret_goes_at_the_cut(end):
     scrubbed = redactor(CANARY).scrub_body(b"echo " + CANARY[:end].encode(), truncated=True)
 
     assert scrubbed.data == b"echo " + b"*" * end
-
-
-def test_header_fields_are_cut_by_name_and_by_value():
-    fields = (
-        (b"Authorization", b"Bearer anything"),
-        (b"X-Echo", CANARY.encode()),
-        (b"Accept", b"*/*"),
-        (b"x-trace", b"AIzaSyA1234567890abcdefghijklmnopqrs"),
-    )
-
-    assert redactor(CANARY).scrub_fields(fields) == (
-        (b"Authorization", b"Bearer [redacted]"),
-        (b"X-Echo", b"[redacted]"),
-        (b"Accept", b"*/*"),
-        (b"x-trace", b"[redacted]"),
-    )
 
 
 @pytest.mark.parametrize(
@@ -133,6 +115,17 @@ def test_urls(url, kept):
 def test_any_text_passes(text):
     assert redactor(CANARY).scrub_text(text + CANARY) == text + "[redacted]"
     assert redactor(CANARY).scrub_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "word",
+    [b"sk-", b"sk-ant-oat-ccproxy-", b"eyJ", b"eyJa.", b"AIza", b"cookie:", b"cookie=a", b"?key=", b"key=", b"&token=",
+     b"authorization:", b'"access_token":"', b"ya29.", b"1//0", b"ghp_", b"api-key: ", b"a", b"\\", b"*", b"canary/4f"],
+)  # fmt: skip
+def test_no_text_makes_it_slow(word):
+    body = word * (2 * 1024 * 1024 // len(word))
+
+    assert _timed(lambda: redactor(CANARY).scrub_body(body, truncated=True)) < 5
 
 
 def test_a_large_body_costs_little():

@@ -208,9 +208,10 @@ async def test_another_user_of_this_machine_stays_out(tmp_path):
     async with running(tmp_path) as server:
         request = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
         for uid, status in ((NOBODY, b"403"), (0, b"200")):
-            os.seteuid(uid)
+            os.seteuid(uid)  # a socket belongs to whom its maker is at that moment
             try:
-                connection = socket.create_connection(("127.0.0.1", server.port))
+                connection = socket.socket()
+                connection.connect(("127.0.0.1", server.port))
             finally:
                 os.seteuid(0)
             reader, writer = await asyncio.open_connection(sock=connection)

@@ -107,9 +107,9 @@ class Packer:
             data, truncated, decoded = plain.data, truncated or not plain.whole, codings
         if len(data) > limit:
             data, truncated = data[:limit], True
-        masked, cuts = self._redactor.mask(data, truncated=truncated)
+        scrubbed = self._redactor.scrub_body(data, truncated=truncated)
         digest = body.sha256 or ("" if body.truncated else sha256(body.data).hexdigest())
-        return Body(masked, body.size, digest, truncated, decoded, cuts)
+        return Body(scrubbed.data, body.size, digest, truncated, decoded, scrubbed.cuts)
 
 
 _json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

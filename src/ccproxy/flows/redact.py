@@ -16,16 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
 from ccproxy.flows import patterns
 from ccproxy.flows.needles import SHORT, forms
 from ccproxy.flows.record import Cut
 from ccproxy.flows.scan import Scanner
 from ccproxy.flows.scrub_stream import Needles, StreamScrubber
-from ccproxy.headers import Fields
 
 MARK = b"[redacted]"
+_TELLING = 4
+"""Bytes. Fewer than this of a secret's beginning, at the end of what was captured, are there by chance."""
 _COOKIE_VALUE = re.compile(rb"=[^;]*")
 _SCHEME = re.compile(rb"(?:[A-Za-z][A-Za-z0-9-]*[ \t]+)?")
 _SENTINEL = re.compile(rb"sk-ant-oat-ccproxy-[A-Za-z0-9_-]+(?P<token>\..*)?")
@@ -38,8 +38,6 @@ class Scrubbed:
 
     data: bytes
     cuts: tuple[Cut, ...]
-    sha256: str
-    """Hex digest of the body before anything was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,29 +113,20 @@ class Redactor:
         data = self.scrub(url.encode("utf-8", "surrogatepass"))
         return _USERINFO.sub(MARK, data).decode("utf-8", "surrogatepass")
 
-    def scrub_fields(self, fields: Fields) -> Fields:
-        """Header fields: by name first (all of a cookie's values, all of an authorization), then as text."""
-        return tuple((self.scrub(name), self.scrub(scrub_value(name, value))) for name, value in fields)
-
     def scrub_body(self, data: bytes, *, truncated: bool = False) -> Scrubbed:
-        """A whole body with every secret masked, where that was, and the hash of what it had been; see :meth:`mask`."""
-        masked, cuts = self.mask(data, truncated=truncated)
-        return Scrubbed(masked, cuts, sha256(data).hexdigest())
-
-    def mask(self, data: bytes, *, truncated: bool = False) -> tuple[bytes, tuple[Cut, ...]]:
-        """``data`` at its length with ``*`` over every secret, and where they were.
+        """A body at its length with ``*`` over every secret, and where they were.
 
         ``truncated``: the body goes on beyond ``data``, so a secret may be cut in two by its end; that half goes too.
         """
         spans = self._spans(data)
         if truncated:
             start = self._values().needles.held_from(data)
-            if start < len(data):
+            if len(data) - start >= _TELLING:
                 spans = _merge([*spans, (start, len(data), "secret (cut off)")])
         if not spans:
-            return data, ()
+            return Scrubbed(data, ())
         cuts = tuple(Cut(start, end - start, label) for start, end, label in spans)
-        return _replace(data, spans, lambda length: b"*" * length), cuts
+        return Scrubbed(_replace(data, spans, lambda length: b"*" * length), cuts)
 
     def stream(self) -> StreamScrubber:
         """Masks the resolved secrets of at least 8 bytes in a stream, by value only."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -151,7 +150,7 @@ def _delete(db: sqlite3.Connection, rows: _Rows) -> int:
         )
         db.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.Error):
+        if db.in_transaction:
             db.execute("ROLLBACK")
         raise
     return deleted
