@@ -35,6 +35,7 @@ class Process:
         with suppress(FileNotFoundError):
             notify_path.unlink()
         self.notify.bind(str(notify_path))
+        notify_path.chmod(0o600)
         self.notify.setblocking(False)
 
     def start(self, environ: Mapping[str, str], now: float) -> None:
