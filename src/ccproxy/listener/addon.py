@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from mitmproxy import connection, http, tls
 from mitmproxy.proxy import layer, mode_specs, server_hooks
@@ -38,6 +40,9 @@ from ccproxy.listener.policy import Policy
 from ccproxy.peer import peer_uid
 
 log = logging.getLogger(__name__)
+
+HTTP2_STREAMS: Final = 100
+"""Requests that one client connection may have under way: the limit that h2 announces (RFC 9113 §6.5.2)."""
 
 
 class ProxyAddon:
@@ -86,6 +91,9 @@ class ProxyAddon:
         attempt.install(next_layer, self, self.policy.config.limits.header_bytes)
 
     def client_connected(self, client: connection.Client) -> None:
+        # Every HTTP/2 stream to an HTTP/1 upstream has a connection of its own. mitmproxy lets five run at once, the
+        # sixth waits for the end of one; and when the client leaves, those that wait never end.
+        self.connections[client.id].max_conns = defaultdict(lambda: asyncio.Semaphore(HTTP2_STREAMS))
         if isinstance(client.proxy_mode, mode_specs.ReverseMode):
             self.uids[client.id] = peer_uid(client.sockname[:2], client.peername[:2])
 
