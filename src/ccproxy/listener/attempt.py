@@ -33,6 +33,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.version import VERSION
 
 type Commands = Generator[commands.Command, Any]
@@ -328,8 +329,21 @@ def check_internals() -> None:
         _http1.Http1Connection: "read_headers",
         layer.Layer: "handle_event",
     }
+    declared = {  # attributes of instances, which the classes only annotate
+        layer.Layer: "context _paused _paused_event_queue",
+        mhttp.HttpStream: "flow stream_id request_body_buf",
+        mhttp.HttpLayer: "streams connections",
+        _http1.Http1Connection: "buf state",
+        ConnectionHandler: "transports max_conns",
+    }
     gone = [
         f"{cls.__name__}.{name}" for cls, names in wanted.items() for name in names.split() if not hasattr(cls, name)
+    ]
+    gone += [
+        f"{cls.__name__}.{name}"
+        for cls, names in declared.items()
+        for name in names.split()
+        if name not in cls.__annotations__
     ]
     if gone:
         raise RuntimeError(f"mitmproxy {VERSION} has no {', '.join(gone)}: use the locked version")
