@@ -155,9 +155,7 @@ _FORM_STARTS = tuple(f"{name}=" for name in _QUERY.split("|"))
 
 _TOKEN_SCAN = Scanner([pattern.suspect for pattern in TOKENS])
 _LINE_SCAN = Scanner([pattern.suspect for pattern in LINES])
-_SECRET_HEADER = re.compile(
-    r"(?:^|[-_])(?:authorization|api[-_]?key|token|secret|password|cookie)$|^x-goog-api-key$", re.IGNORECASE
-)
+_SECRET_HEADER = re.compile(r"(?:^|[-_])(?:authorization|api[-_]?key|token|secret|password|cookie)$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)
