@@ -110,7 +110,7 @@ class ProxyAddon:
         address, peer, local = server.address, server.peername, server.sockname
         if address is None or peer is None:
             return
-        if not isinstance(data.client.proxy_mode, mode_specs.ReverseMode) or self.is_own_hop(address):
+        if self.is_own_hop(address):
             return
         target = Target("https" if server.tls else "http", address[0], address[1], "/")
         try:

@@ -116,3 +116,20 @@ class Answer:
         if tail := self.on_end():
             out.append(tail)
         return out
+
+
+class Withheld:
+    """The stream callable of an answer that the client does not get: ``compose`` makes another body at its end."""
+
+    KEPT = 64 << 10
+    """First bytes of the upstream's body that ``compose`` is given."""
+
+    def __init__(self, compose: Callable[[bytes], bytes]) -> None:
+        self.compose = compose
+        self.said = b""
+
+    def __call__(self, chunk: bytes) -> list[bytes]:
+        if chunk:
+            self.said += chunk[: self.KEPT - len(self.said)]
+            return []
+        return [self.compose(self.said)]

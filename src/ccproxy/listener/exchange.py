@@ -66,7 +66,7 @@ class Exchange:
         """The request of this attempt: a copy, since ``flow.request`` is shown, stored and replayed."""
         request = self.flow.request
         headers = Headers(request.headers.fields)
-        path = request.path
+        path = self.target.path if self.target is not None else request.path
         if self.placed is not None:
             path = write_credential(headers, path, self.placed)
         if self.hop and self.target is not None:

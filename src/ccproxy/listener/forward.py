@@ -55,7 +55,7 @@ class Forwarder:
             ctx.path = decision.target.path
             if decision.strip_credentials:
                 ctx.path = sentinel.remove(ctx.headers, ctx.path)
-            if isinstance(decision, Redirect) and decision.model is not None:
+            if isinstance(decision, Redirect) and decision.model is not None and ctx.extras.has("model"):
                 ctx.extras.set("model", decision.model)
             record.hooks += run(pipeline.outbound, ctx, timer=time.perf_counter, overrides=overrides)
         finally:
@@ -125,10 +125,10 @@ def decide(exchange: Exchange, ctx: Context) -> Passthrough | Redirect:
     facts = Facts(
         listener=record.listener,
         path=ctx.path,
-        endpoint=exchange.endpoint,
+        endpoint=ctx.endpoint,
         hosts=asked_hosts(ctx.headers, request.authority),
         model=ctx.model,
-        streams=wants_stream(exchange.endpoint, document if isinstance(document, dict) else None, ctx.path),
+        streams=wants_stream(ctx.endpoint, document if isinstance(document, dict) else None, ctx.path),
         sentinel=ctx.sentinel.provider if ctx.sentinel is not None else None,
         addressed=(request.scheme, request.host, request.port) if jailed else None,
     )

@@ -9,7 +9,7 @@ from typing import Final
 from ccproxy.addresses import Origin
 from ccproxy.config.model import Config
 from ccproxy.config.providers import ECHO, Provider
-from ccproxy.guard import EgressPolicy
+from ccproxy.guard import EgressPolicy, named_hosts
 from ccproxy.pipeline.plan import Pipeline
 
 LOOPBACK: Final = "127.0.0.1"
@@ -42,10 +42,9 @@ class Policy:
 def policy_of(config: Config, pipeline: Pipeline, listener_token: str | None, echo_port: int | None) -> Policy:
     """Derive the policy of a configuration that has been checked."""
     providers = config.providers.values()
-    named = {provider.origin.host.lower() for provider in providers}
-    named |= {origin.host.lower() for rule in config.transforms if (origin := rule.dest_origin) is not None}
+    named = set(named_hosts(config.providers, config.transforms))
     if echo_port is not None:
-        named.add(LOOPBACK)
+        named.add(f"{LOOPBACK}:{echo_port}")
     own = {config.port, config.inspector.port, config.sidecar.port}
     if config.mcp.http.enabled:
         own.add(config.mcp.http.port)

@@ -12,27 +12,34 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
+from typing import cast, get_args
 
 from mitmproxy import http
 
 from ccproxy.auth.credentials import Credentials
 from ccproxy.auth.placed import Placed
-from ccproxy.flows.record import Message
+from ccproxy.errors import Kind
+from ccproxy.flows.record import Body, Message
 from ccproxy.flows.redact import Redactor
 from ccproxy.headers import Fields, Headers
 from ccproxy.lightllm.dialect import Dialect, wants_json_array
+from ccproxy.lightllm.failure import Failure, encode_failure
 from ccproxy.lightllm.tap import StreamTap
 from ccproxy.lightllm.usage import usage_from_body
-from ccproxy.listener.answer import Answer, Capture
+from ccproxy.listener.answer import Answer, Capture, Withheld
 from ccproxy.listener.attempt import settled
 from ccproxy.listener.coding import decoder
 from ccproxy.listener.exchange import Exchange
+from ccproxy.listener.failures import FLOW_HEADER
 from ccproxy.upstream.attempt import Answer as AnswerHead
 from ccproxy.upstream.attempt import Resend, decide
 
 PARSED_BYTES = 1 << 20
 """Largest buffered answer that is parsed for its usage."""
-WITHHELD = b"ccproxy withheld the provider's answer: its content coding cannot be searched for the credential\n"
+UNSEARCHABLE = "the provider's answer has the content coding {!r}, in which its credential could not be found; withheld"
+SIDECAR_ERROR = "x-ccproxy-error"
+"""Header of an answer that is the sidecar's own, and no provider's; its value is an ``errors.Kind``."""
 
 
 async def consider(exchange: Exchange, credentials: Credentials) -> bool:
@@ -68,6 +75,10 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
     record.response = Message(headers=response.headers.fields, status=response.status_code)
     headers = Headers(response.headers.fields)
     scrub = redactor.stream() if exchange.placed is not None else None
+    if exchange.hop and (kind := headers.get(SIDECAR_ERROR)):
+        status = response.status_code
+        withhold(exchange, status, lambda said: sidecar_failure(said, status, kind, exchange.flow.id))
+        return
     if scrub is not None:
         headers.fields = scrub_fields(headers.fields, redactor)
     if closing:
@@ -82,8 +93,9 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
             unframe(headers, exchange.flow.request, response)
             answer.pass_decoded = True
         elif scrub is not None:
-            withhold(exchange, headers)
-            answer.broken = "unknown content coding"
+            failure = Failure(502, "upstream", UNSEARCHABLE.format(coding), exchange.flow.id)
+            withhold(exchange, 502, lambda _: failure)
+            return
     content_type = headers.get("content-type").lower()
     readable = not coding or coding == "identity" or answer.decoder is not None
     if exchange.endpoint.dialect is not None and readable and is_stream(exchange, content_type):
@@ -116,23 +128,39 @@ def unframe(headers: Headers, request: http.Request, response: http.Response) ->
         headers.set("connection", "close")
 
 
-def withhold(exchange: Exchange, headers: Headers) -> None:
-    """Refuse an answer that cannot be searched: a short text of ours instead of it."""
-    response = exchange.flow.response
+def withhold(exchange: Exchange, status: int, compose: Callable[[bytes], Failure]) -> None:
+    """Give the client an error of ours instead of this answer. ``compose`` is given the start of the answer's body."""
+    flow, record = exchange.flow, exchange.record
+    response = flow.response
     assert response is not None
-    response.status_code = 502
-    exchange.record.error = WITHHELD.decode().strip()
-    headers.fields = tuple(f for f in headers.fields if f[0].lower() not in (b"content-encoding", b"content-type"))
-    unframe(headers, exchange.flow.request, response)
-    headers.set("content-type", "text/plain")
+
+    def body(said: bytes) -> bytes:
+        failure = compose(said)
+        record.error = failure.message
+        told = encode_failure(exchange.endpoint.dialect, failure)
+        record.answered = Message(response.headers.fields, Body(told, len(told)), status=status)
+        return told
+
+    headers = Headers(((b"content-type", b"application/json"), (FLOW_HEADER.encode(), flow.id.encode())))
+    unframe(headers, flow.request, response)
+    response.headers.fields = headers.fields
+    response.status_code = status
+    response.stream = Withheld(body)
+
+
+def sidecar_failure(said: bytes, status: int, kind: str, flow_id: str) -> Failure:
+    """What the sidecar says of itself, ``{"error": {"message"}}``."""
+    try:
+        message = str(json.loads(said)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        message = "the sidecar failed; its log says why"
+    return Failure(status, cast(Kind, kind) if kind in get_args(Kind) else "upstream", message, flow_id)
 
 
 def ending(exchange: Exchange) -> bytes:
     """The last bytes for the client once the upstream has ended: nothing, or the error event of a short answer."""
     answer, tap = exchange.answer, exchange.tap
     assert answer is not None
-    if answer.broken and not answer.capture.size:
-        return WITHHELD
     if tap is None or exchange.endpoint.operation != "generate" or tap.complete or tap.error is not None:
         return b""
     return exchange.stream_failure(answer.broken or "its stream ended early")

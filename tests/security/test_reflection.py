@@ -1,0 +1,85 @@
+"""A provider that says our credential back: the client never sees it, nothing keeps it (threat 2)."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+
+import brotli
+import pytest
+import zstandard
+
+from tests.listener.client import connect
+from tests.listener.stand import Stand, message
+from tests.support.exchange import Received, Send
+from tests.support.upstream import Answer
+
+REAL = "real-plain-1"
+
+
+def echoing(head: list[tuple[str, str]], pieces: list[bytes], status: int = 200) -> Answer:
+    async def answer(request: Received, send: Send) -> None:
+        assert request.header("x-api-key") == REAL
+        await send.head(status, head)
+        for piece in pieces:
+            await send.data(piece)
+        await send.end()
+
+    return answer
+
+
+SSE = [("content-type", "text/event-stream")]
+JSON = [("content-type", "application/json")]
+EVENT = b'event: error\ndata: {"type":"error","error":{"type":"x","message":"bad key ' + REAL.encode() + b'"}}\n\n'
+BODY = b'{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key: ' + REAL.encode() + b'"}}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        echoing(JSON, [BODY], 400),
+        echoing(JSON, [bytes([byte]) for byte in BODY], 400),
+        echoing(SSE, [EVENT]),
+        echoing(SSE, [EVENT[:60], EVENT[60:63], EVENT[63:]]),
+        echoing([*JSON, ("x-debug", f"key={REAL}"), ("www-authenticate", REAL)], [b"{}"], 403),
+        echoing(JSON, [b'{"basic":"' + base64.b64encode(f"user:{REAL}".encode()) + b'"}'], 400),
+        echoing([*JSON, ("content-encoding", "gzip")], [gzip.compress(BODY)], 400),
+        echoing([*JSON, ("content-encoding", "deflate")], [zlib.compress(BODY)], 400),
+        echoing([*JSON, ("content-encoding", "br")], [brotli.compress(BODY)], 400),
+        echoing([*JSON, ("content-encoding", "zstd")], [zstandard.compress(BODY)], 400),
+        echoing([*SSE, ("content-encoding", "gzip")], [gzip.compress(EVENT)[:20], gzip.compress(EVENT)[20:]]),
+        echoing([*JSON, ("content-encoding", "rot13")], [b'{"r":"ernyxrl"}'], 400),
+    ],
+    ids=[
+        "body", "body byte by byte", "event", "event in pieces", "headers", "base64", "gzip", "deflate", "br", "zstd",
+        "gzipped events", "unknown coding",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["h1", "h2c"])
+async def test_a_reflected_credential_is_blanked(stand: Stand, answer: Answer, kind: str) -> None:
+    async with stand.upstream("plain", answer), connect(kind, stand.port) as client:
+        reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
+        text = await reply.rest()
+        assert text
+        seen = text + repr(reply.headers).encode()
+        assert REAL.encode() not in seen
+        assert base64.b64encode(f"user:{REAL}".encode()) not in seen
+        length = reply.header("content-length")
+        assert not length or int(length) == len(text)
+
+
+async def test_everything_else_passes_unchanged(stand: Stand) -> None:
+    body = b'{"type" :  "message", "text":"real-plain is not it, \\u00e9 nor real-plai"}\n'
+    async with stand.upstream("plain", echoing(JSON, [body[:40], body[40:]])), connect("h1", stand.port) as client:
+        reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
+        assert await reply.rest() == body
+
+
+async def test_the_true_hash_of_a_cut_body_is_kept(stand: Stand) -> None:
+    async with stand.upstream("plain", echoing(JSON, [BODY], 400)), connect("h1", stand.port) as client:
+        await (await client.post("/v1/messages?mark=cut-body", message(), key=stand.key("plain"))).rest()
+    record = await stand.flow("mark=cut-body")
+    assert record.response is not None
+    assert REAL.encode() not in record.response.body.data
+    assert record.response.body.size == len(BODY)
