@@ -156,17 +156,29 @@ def _show(args: argparse.Namespace, reader: FlowReader) -> int:
 
 def _clear(args: argparse.Namespace, instance: Instance, reader: FlowReader) -> int:
     if args.all and not args.jq and not args.ids:
+        _forget(instance, None)
         deleted = reader.clear()
     elif args.ids or args.jq:
         ids = [reader.get(flow_id, bodies=False).id for flow_id in args.ids]
         if args.jq:
             filters = [*_default_filters(instance, args.config), *args.jq]
             ids += [_id(flow) for flow in _filter(filters, reader.list(ALL)[::-1])]
+        _forget(instance, ids)
         deleted = reader.clear(ids)
     else:
         raise CcproxyError("name the flows to delete: by ID, by --jq FILTER, or --all")
     print(f"{deleted} flow{'' if deleted == 1 else 's'} deleted.")
     return 0
+
+
+def _forget(instance: Instance, ids: list[str] | None) -> None:
+    """Have a running listener write what waits, and take the flows out of its web UI."""
+    from ccproxy.control.client import ControlClient
+    from ccproxy.control.lock import read_lock
+    from ccproxy.control.protocol import CLEAR
+
+    if read_lock(instance, "listener") is not None:
+        ControlClient(instance).post(CLEAR.partition(" ")[2], {} if ids is None else {"ids": ids})
 
 
 def _filter(filters: Sequence[str], rows: Sequence[FlowRow]) -> list[Any]:

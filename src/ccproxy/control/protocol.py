@@ -6,6 +6,8 @@ is done from the flow store and from the lock files, so that nothing is activate
 =======================  ==========================================================================
 ``GET /status``          ``StatusReply``: what the running listener says of itself
 ``POST /reload``         ``ReloadReply``: the configuration was read again, or why it was not
+``POST /clear``          ``{"ids": […]}`` or ``{}`` for all: what waits to be stored is written, what the web UI
+                         shows of these flows is forgotten; ``{"forgotten": N}``. The store itself is the caller's
 =======================  ==========================================================================
 
 An answer other than 200 has the body ``{"error": "what happened and what to do"}``.
@@ -42,6 +44,7 @@ type Route = Callable[[JsonObject], Awaitable[JsonObject]]
 
 STATUS = "GET /status"
 RELOAD = "POST /reload"
+CLEAR = "POST /clear"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Container
 from typing import Any, Final
 
 import tornado.httpserver
@@ -131,5 +132,14 @@ class BoundedView:
             old, size = self.finished.popleft()
             self.bytes -= size
             gone.append(old)
-        if gone:
-            self.view.remove(gone)
+        for each in gone:
+            self.view.remove([each])
+
+    def forget(self, ids: Container[str] | None) -> int:
+        """Take finished flows out of the list, all for None; how many."""
+        gone = [flow for flow, _ in self.finished if ids is None or flow.id in ids]
+        kept = [(flow, size) for flow, size in self.finished if not (ids is None or flow.id in ids)]
+        self.finished, self.bytes = deque(kept), sum(size for _, size in kept)
+        for each in gone:
+            self.view.remove([each])
+        return len(gone)

@@ -23,7 +23,7 @@ from ccproxy.config.instance import Instance
 from ccproxy.config.model import Config
 from ccproxy.config.providers import ECHO
 from ccproxy.control.process import ProcessControl, Sockets
-from ccproxy.control.protocol import JsonObject
+from ccproxy.control.protocol import CLEAR, JsonObject, Route
 from ccproxy.errors import CcproxyError
 from ccproxy.flows.redact import Redactor
 from ccproxy.flows.retention import Limits as FlowLimits
@@ -92,6 +92,7 @@ async def serve(
         )
         master.addons.add(addon)
         reporting(control, addon, writer, config, echo)
+        control.route(CLEAR, clearing(writer, master))
         await run(master, sockets, control, addon, config.shutdown_timeout_s)
         await asyncio.to_thread(writer.close, 5.0)
     finally:
@@ -133,6 +134,17 @@ def reporting(
 
     control.on_reload(reload)
     control.describe(facts)
+
+
+def clearing(writer: FlowWriter, master: ListenerMaster) -> Route:
+    """Before flows are deleted from the store: nothing more of them is about to be written, or shown."""
+
+    async def clear(asked: JsonObject) -> JsonObject:
+        ids = asked.get("ids")
+        await asyncio.to_thread(writer.flush)
+        return {"forgotten": master.shown.forget(ids if isinstance(ids, list) else None)}
+
+    return clear
 
 
 async def run(
