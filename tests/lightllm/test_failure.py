@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import get_args
 
 import anthropic
 import openai
 import pytest
 from anthropic.types import ErrorResponse
-from google import genai
 from google.genai import errors as google_errors
 from openai.types.responses import ResponseErrorEvent
 
 from ccproxy.errors import CredentialError, Kind, StoreError
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.failure import Cut, Failure, decode_failure, encode_failure, encode_stream_failure
+from tests.lightllm.vendors import call, serve
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MESSAGE = 'the key "k" of provider é failed \ud83d\ude00 \x1b[31m\nsecond line'.encode(
@@ -34,60 +31,6 @@ FIRST = {
     b'"sequence_number":1,"item_id":"i","output_index":0,"content_index":0,"delta":"hi","logprobs":[]}\n\n',
     Dialect.GOOGLE: b'data: {"candidates": [{"content": {"parts": [{"text": "hi"}], "role": "model"}}]}\n\n',
 }
-
-
-@contextmanager
-def serve(status: int, content_type: str, body: bytes) -> Iterator[str]:
-    """The base URL of a server that answers every POST so."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            self.send_response(status)
-            self.send_header("content-type", content_type)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def call(dialect: Dialect, base: str, *, stream: bool) -> object:
-    """One request by the dialect's official SDK, its stream read to the end."""
-    match dialect:
-        case Dialect.ANTHROPIC:
-            messages = anthropic.Anthropic(api_key="k", base_url=base, max_retries=0).messages
-            if not stream:
-                return messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}])
-            return list(
-                messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}], stream=True)
-            )
-        case Dialect.OPENAI:
-            chat = openai.OpenAI(api_key="k", base_url=base, max_retries=0).chat.completions
-            if not stream:
-                return chat.create(model="m", messages=[{"role": "user", "content": "x"}])
-            return list(chat.create(model="m", messages=[{"role": "user", "content": "x"}], stream=True))
-        case Dialect.OPENAI_RESPONSES:
-            responses = openai.OpenAI(api_key="k", base_url=base, max_retries=0).responses
-            if not stream:
-                return responses.create(model="m", input="x")
-            return list(responses.create(model="m", input="x", stream=True))
-        case Dialect.GOOGLE:
-            client = genai.Client(api_key="k", http_options={"base_url": base})
-            if not stream:
-                return client.models.generate_content(model="m", contents="x")
-            return list(client.models.generate_content_stream(model="m", contents="x"))
 
 
 BUFFERED: list[tuple[Dialect, int, Kind, type[Exception]]] = [

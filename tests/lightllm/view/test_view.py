@@ -423,11 +423,13 @@ def test_what_a_dialect_cannot_say_is_an_error_for_the_hook(dialect: Dialect, me
 def test_nothing_else_imports_pydantic_ai() -> None:
     """It costs 0.6 s and 60 MB; only the first call of the view pays."""
     script = (
-        "import sys, pkgutil, importlib, ccproxy.lightllm as root\n"
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import pkgutil, importlib, ccproxy.lightllm as root\n"
         "names = [m.name for m in pkgutil.walk_packages(root.__path__, 'ccproxy.lightllm.')]\n"
         "names = [n for n in names if not n.startswith('ccproxy.lightllm.view.')]\n"
         "[importlib.import_module(n) for n in names]\n"
-        "heavy = {'pydantic_ai', 'pydantic', 'asyncio', 'socket', 'httpx', 'mitmproxy'} & set(sys.modules)\n"
+        "heavy = {'pydantic_ai', 'pydantic', 'asyncio', 'socket', 'httpx', 'mitmproxy'} & set(sys.modules) - before\n"
         "assert len(names) > 20 and not heavy, heavy\n"
         "from ccproxy.lightllm.view import load_messages\n"
         "from ccproxy.lightllm.dialect import Dialect\n"

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, SystemPromptPart
     from pydantic_ai.tools import ToolDefinition
 
+    from ccproxy.lightllm.view.adapter import WireAdapter
+
 type Json = dict[str, object]
 
 __all__ = [
+    "adapter",
     "load_messages",
     "load_system",
     "load_tools",
@@ -64,6 +67,22 @@ def store_system(dialect: Dialect, raw: bytes, parts: Sequence[SystemPromptPart]
 def store_tools(dialect: Dialect, raw: bytes, tools: Sequence[ToolDefinition]) -> bytes:
     """The body with these tools."""
     return _body(dialect).store_tools(raw, tools)
+
+
+def adapter(dialect: Dialect) -> type[WireAdapter]:
+    """pydantic-ai's UIAdapter for the dialect."""
+    from ccproxy.lightllm.view.anthropic.adapter import AnthropicAdapter  # noqa: PLC0415 (see above)
+    from ccproxy.lightllm.view.google.adapter import GoogleAdapter  # noqa: PLC0415
+    from ccproxy.lightllm.view.openai_chat.adapter import ChatAdapter  # noqa: PLC0415
+    from ccproxy.lightllm.view.openai_responses.adapter import ResponsesAdapter  # noqa: PLC0415
+
+    adapters: Mapping[Dialect, type[WireAdapter]] = {
+        Dialect.ANTHROPIC: AnthropicAdapter,
+        Dialect.OPENAI: ChatAdapter,
+        Dialect.OPENAI_RESPONSES: ResponsesAdapter,
+        Dialect.GOOGLE: GoogleAdapter,
+    }
+    return adapters[dialect]
 
 
 class _Body(Protocol):
