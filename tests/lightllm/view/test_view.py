@@ -12,6 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_ai.messages import (
+    BinaryContent,
+    CachePoint,
+    FilePart,
+    ImageUrl,
+    InstructionDeltaPart,
     ModelMessage,
     ModelRequest,
     ModelResponse,
@@ -21,6 +26,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
+    UploadedFile,
     UserPromptPart,
 )
 from pydantic_ai.tools import ToolDefinition
@@ -413,10 +419,11 @@ def test_a_body_that_is_no_object(store: Callable[[Dialect, bytes, Sequence[Any]
     [
         (G, ModelRequest([SystemPromptPart("x")])),
         (A, ModelResponse([ToolCallPart("t", "{no json", "1")])),
+        (A, ModelRequest([UserPromptPart([CachePoint()])])),
     ],
 )
 def test_what_a_dialect_cannot_say_is_an_error_for_the_hook(dialect: Dialect, message: ModelMessage) -> None:
-    with pytest.raises(BadRequest, match=r"hook|JSON"):
+    with pytest.raises(BadRequest, match=r"hook|JSON|marks"):
         store_messages(dialect, b"{}", [message])
 
 
@@ -442,3 +449,51 @@ def test_nothing_else_imports_pydantic_ai() -> None:
 
 def test_responses_items_are_one_message_each() -> None:
     assert len(load_messages(R, body(RESPONSES))) == len(body(RESPONSES)["input"]) - 1
+
+
+PICTURE = BinaryContent(b"\x89PNG", media_type="image/png")
+PICTURES: dict[Dialect, list[dict[str, Any]]] = {
+    A: [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw=="}},
+        {
+            "type": "image",
+            "source": {"type": "url", "url": "https://h/i.png"},
+            "cache_control": {"type": "ephemeral", "ttl": "1h"},
+        },
+    ],
+    C: [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+        {"type": "image_url", "image_url": {"url": "https://h/i.png"}},
+    ],
+    R: [
+        {"type": "input_image", "image_url": "data:image/png;base64,iVBORw=="},
+        {"type": "input_image", "image_url": "https://h/i.png"},
+    ],
+    G: [
+        {"inlineData": {"mimeType": "image/png", "data": "iVBORw=="}},
+        {"fileData": {"mimeType": "image/png", "fileUri": "https://h/i.png"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_new_pictures_and_cache_marks(dialect: Dialect) -> None:
+    """A mark is written where the dialect has one; the others cache by themselves."""
+    said = [PICTURE, ImageUrl("https://h/i.png"), CachePoint(ttl="1h")]
+    raw = store_messages(dialect, b"{}", [ModelRequest([UserPromptPart(said)])])
+    (message,) = body(raw)[str(LISTS[dialect][0])]
+    assert message.get("content", message.get("parts")) == PICTURES[dialect]
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+@pytest.mark.parametrize(
+    "message",
+    [
+        ModelRequest([UserPromptPart([UploadedFile("f", "openai")])]),
+        ModelRequest([InstructionDeltaPart(id="i", content="c")]),
+        ModelResponse([FilePart(PICTURE)]),
+    ],
+)
+def test_no_dialect_loses_what_it_cannot_say(dialect: Dialect, message: ModelMessage) -> None:
+    with pytest.raises(BadRequest):
+        store_messages(dialect, b"{}", [message])
