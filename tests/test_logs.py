@@ -148,6 +148,24 @@ def test_several_writers_and_rotations_lose_and_tear_no_line(tmp_path: Path) -> 
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
 
 
+def test_a_file_that_two_see_full_is_moved_once(tmp_path: Path) -> None:
+    one, other = (logs.LogFile(tmp_path / "log", rotate_at=1, kept=9) for _ in range(2))
+
+    class Interrupted(logging.Formatter):
+        """The other writes, and rotates, when this one has opened the file and not yet written."""
+
+        def format(self, record: logging.LogRecord) -> str:
+            other.handle(record)
+            return "mine"
+
+    one.setFormatter(Interrupted())
+    one.handle(logging.LogRecord("x", logging.INFO, "", 0, "the other's", (), None))
+    assert (one.lost, other.lost) == (0, 0)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"log.1": "the other's\nmine\n"}
+    one.close()
+    other.close()
+
+
 def test_only_so_many_are_kept(tmp_path: Path) -> None:
     handler = logs.LogFile(tmp_path / "log", rotate_at=1, kept=2)
     for word in ("one", "two", "three", "four"):

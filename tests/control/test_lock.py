@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from ccproxy.config.instance import Instance, find_instance
-from ccproxy.control.lock import Lock, decode_running, describe_sockets, read_lock, signal_unit
+from ccproxy.control.lock import ATTEMPT_PAUSE_S, Lock, decode_running, describe_sockets, read_lock, signal_unit
 from ccproxy.errors import CcproxyError
 
 
@@ -43,17 +45,22 @@ def test_a_second_one_is_refused_and_the_first_named(instance: Instance) -> None
 
 
 def test_reading_does_not_keep_anybody_from_locking(instance: Instance) -> None:
+    """A reader has the lock for an instant; here it has it for longer than one attempt."""
     Lock.take(instance, "mcp", sockets={}).release()
-    pid = os.fork()
-    if pid == 0:
-        while True:
-            read_lock(instance, "mcp")
-    try:
-        for _ in range(50):
-            Lock.take(instance, "mcp", sockets={}).release()
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+    with instance.lock_path("mcp").open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        releasing = threading.Timer(3 * ATTEMPT_PAUSE_S, fcntl.flock, (reader, fcntl.LOCK_UN))
+        releasing.start()
+        Lock.take(instance, "mcp", sockets={}).release()
+        releasing.join()
+
+
+def test_a_lock_that_nobody_explains_is_not_taken(instance: Instance) -> None:
+    Lock.take(instance, "mcp", sockets={}).release()
+    with instance.lock_path("mcp").open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        with pytest.raises(CcproxyError, match="running already: pid unknown"):
+            Lock.take(instance, "mcp", sockets={})
 
 
 def test_what_was_given_up_is_written_and_shorter_text_leaves_no_rest(instance: Instance) -> None:

@@ -85,6 +85,34 @@ def test_a_reload_by_signal_is_used_and_reported(program: Program) -> None:
     assert program.ask("level") == "DEBUG"
 
 
+def test_a_reload_that_comes_while_it_starts_waits_until_it_is_ready() -> None:
+    with Program(TRIVIAL="gate").listen() as program:
+        os.mkfifo(program.folder / "gate")
+        program.start()
+        with (program.folder / "gate").open("w"):  # both are there now
+            program.write_config(DEBUG)
+            program.send(signal.SIGHUP)
+        assert program.notify.recv(99).startswith(b"READY=1")
+        assert program.notify.recv(99).startswith(b"RELOADING=1")
+        assert program.notify.recv(99).startswith(b"READY=1")
+        assert program.ask("level") == "DEBUG"
+
+
+def test_a_reload_that_comes_before_the_loop_is_not_lost() -> None:
+    """The configuration is a pipe, so that the signal comes while it is being read."""
+    with Program().listen() as program:
+        os.mkfifo(program.instance.config_file)
+        program.start()
+        with program.instance.config_file.open("w") as config:
+            program.send(signal.SIGHUP)
+            config.write("ccproxy: {}")
+        program.told("READY=1")
+        program.write_config(DEBUG)  # blocks until it is read again
+        program.told("RELOADING=1")
+        program.told("READY=1")
+        assert program.ask("level") == "DEBUG"
+
+
 @pytest.mark.parametrize("bad", ["ccproxy: {port: many, log_level: LOUD}", "ccproxy: {log_level: CRITICAL}", "a: [b"])
 def test_a_bad_file_keeps_the_old_configuration_and_says_so(program: Program, bad: str) -> None:
     program.write_config(bad)

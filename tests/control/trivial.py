@@ -2,7 +2,8 @@
 
 Run as a program with the unit's name. One line in, one line out, on its first socket. How it behaves is said by
 TRIVIAL in the environment, or by the file ``trivial-UNIT`` in its home: ``crash``, ``refuse`` (its configuration),
-``fail`` (an exception), ``leave`` (come back at once), ``linger`` (do not drain).
+``fail`` (an exception), ``leave`` (come back at once), ``linger`` (do not drain), ``gate`` (read the pipe ``gate`` to
+its end before it is ready).
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ async def serve(sockets: Sockets, config: Config, instance: Instance, control: P
             raise RuntimeError("a defect")
         case "leave":
             return
+        case "gate":
+            await asyncio.to_thread((Path.home() / "gate").read_text)
+            for _ in range(100):  # whatever came before the gate was opened has its turn first
+                await asyncio.sleep(0)
     current = config
 
     def use(new: Config) -> None:

@@ -65,19 +65,18 @@ class Lock:
         path = instance.lock_path(unit)
         make_private_folder(path.parent)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                holder = read_lock(instance, unit) if attempt == ATTEMPTS - 1 else None
                 time.sleep(ATTEMPT_PAUSE_S)
-                if holder is not None:
-                    os.close(fd)
-                    raise CcproxyError(
-                        f"the {'daemon' if unit == 'activator' else unit} of instance {instance.name!r} "
-                        f"is running already: pid {holder.pid}"
-                    ) from None
+        else:
+            os.close(fd)
+            holder = read_lock(instance, unit)
+            what = "daemon" if unit == "activator" else unit
+            pid = holder.pid if holder is not None else "unknown"
+            raise CcproxyError(f"the {what} of instance {instance.name!r} is running already: pid {pid}")
         lock = cls(fd, Running(os.getpid(), __version__, time.time(), sockets, log))
         lock._write()
         return lock
