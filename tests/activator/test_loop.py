@@ -132,6 +132,13 @@ def test_each_process_has_its_own_sockets_and_no_others(activated: Activated) ->
     assert activated.ask(activated.sidecar, "ports") == str(activated.sidecar)
 
 
+def test_ctrl_c_in_the_terminal_is_for_the_activator_alone(activated: Activated) -> None:
+    """A process that got it as well would take the activator's SIGTERM for a second signal, and not drain."""
+    pid = int(activated.start().ask(activated.sidecar, "pid"))
+    assert activated.program is not None
+    assert os.getpgid(pid) == pid != os.getpgid(activated.program.pid)
+
+
 def test_an_eager_process_runs_before_anybody_connects(activated: Activated) -> None:
     activated.start_eagerly()
     assert activated.process("listener") is not None
