@@ -143,6 +143,29 @@ def test_a_bad_configuration_is_told_with_all_its_problems() -> None:
     assert [line.split(": ")[2] for line in ended.stderr.splitlines()] == ["port", "log_level"]
 
 
+def test_a_runtime_folder_that_is_too_deep_is_explained() -> None:
+    daemon = Daemon()
+    deep = daemon.folder / ("x" * 90)
+    deep.mkdir(mode=0o700)
+    daemon.env["XDG_RUNTIME_DIR"] = str(deep)
+    ended = daemon.cli("start")
+    daemon.__exit__()
+    assert ended.returncode == 1
+    assert "set XDG_RUNTIME_DIR to a shorter folder" in ended.stderr
+
+
+def test_nobody_has_to_read_the_banner() -> None:
+    with Daemon() as daemon:
+        assert daemon.stop() == 0
+        reading, writing = os.pipe()
+        os.close(reading)
+        with subprocess.Popen([*CCPROXY, "start"], env=daemon.env, stdout=writing, stderr=subprocess.DEVNULL) as again:
+            os.close(writing)
+            daemon.wait_until_it_answers()
+            assert again.poll() is None
+            again.terminate()
+
+
 def test_a_stop_is_clean() -> None:
     with Daemon() as other:
         assert other.stop(signal.SIGTERM) == 0

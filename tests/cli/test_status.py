@@ -81,6 +81,16 @@ def test_json_has_the_keys_that_scripts_look_for(instance: Instance, capsys: pyt
     assert shown["processes"]["mcp"] == {"state": "down"}
 
 
+def test_a_token_that_a_killed_listener_left_is_not_shown(
+    instance: Instance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web_token_path(instance).parent.mkdir(parents=True, mode=0o700)
+    web_token_path(instance).write_text("t0ken")
+    with Lock.take(instance, "activator", sockets={"proxy": ["x"]}):
+        assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["inspector"]["inspect_url"] is None
+
+
 def test_people_see_states_and_hooks_and_no_token_in_a_pipe(
     instance: Instance, capsys: pytest.CaptureFixture[str]
 ) -> None:

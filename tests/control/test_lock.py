@@ -87,7 +87,7 @@ def test_a_lock_file_that_is_a_link_is_not_followed(instance: Instance, tmp_path
     target.write_text("keep")
     instance.runtime_dir.mkdir(mode=0o700)
     instance.lock_path("mcp").symlink_to(target)
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(CcproxyError, match="cannot be opened: Too many levels of symbolic links"):
         Lock.take(instance, "mcp", sockets={})
     assert target.read_text() == "keep"
 

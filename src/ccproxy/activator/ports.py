@@ -47,8 +47,7 @@ def check_free(bind: Bind, holder: FindHolder = find_holder) -> None:
 
 def bind_unix(path: Path) -> socket.socket:
     """A listening Unix socket, 0600. What an earlier process left at the path is replaced; the caller has the lock."""
-    if len(os.fsencode(path)) > UNIX_PATH_LIMIT:
-        raise CcproxyError(f"the path {path} is too long for a socket: set XDG_RUNTIME_DIR to a shorter folder")
+    check_length(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old_mask = os.umask(0o177)
     try:
@@ -62,6 +61,12 @@ def bind_unix(path: Path) -> socket.socket:
     finally:
         os.umask(old_mask)
     return listening
+
+
+def check_length(path: Path) -> None:
+    """Raise CcproxyError if no Unix socket can be bound at ``path``."""
+    if len(os.fsencode(path)) > UNIX_PATH_LIMIT:
+        raise CcproxyError(f"the path {path} is too long for a socket: set XDG_RUNTIME_DIR to a shorter folder")
 
 
 def close_all(sockets: list[socket.socket]) -> None:

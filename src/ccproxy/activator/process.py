@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ccproxy.activator.child import spawn
+from ccproxy.activator.ports import check_length
 from ccproxy.activator.unit import Unit, read_notification
 
 KEPT_LINES = 20
@@ -32,8 +33,8 @@ class Process:
         self.said: deque[bytes] = deque(maxlen=KEPT_LINES)
         self._argv = argv
         self._notify_path = notify_path
-        with suppress(FileNotFoundError):
-            notify_path.unlink()
+        check_length(notify_path)
+        notify_path.unlink(missing_ok=True)
         self.notify.bind(str(notify_path))
         notify_path.chmod(0o600)
         self.notify.setblocking(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ccproxy import __version__, logs
@@ -103,5 +104,6 @@ def _announce(plan: Plan, instance: Instance) -> None:
     if sys.stdout.isatty():
         bind = plan.web_ui
         inspect_url = web_ui_url(instance, bind.host, bind.port)
-    sys.stdout.write(banner(plan, __version__, inspect_url))
-    sys.stdout.flush()
+    with suppress(OSError):  # nobody reads our output: no reason to stop serving
+        sys.stdout.write(banner(plan, __version__, inspect_url))
+        sys.stdout.flush()

@@ -82,7 +82,7 @@ def as_json(instance: Instance, config: Config, presence: dict[Unit, Presence]) 
             "running": listener.up,
             "entry_port": config.port,
             "inspect_port": ui.port,
-            "inspect_url": web_ui_url(instance, ui.mitmproxy.web_host, ui.port),
+            "inspect_url": _web_ui(instance, config, listener),
         },
         "mcp": {
             "enabled": config.mcp.http.enabled,
@@ -98,7 +98,7 @@ def as_json(instance: Instance, config: Config, presence: dict[Unit, Presence]) 
 def as_text(instance: Instance, config: Config, presence: dict[Unit, Presence]) -> str:
     """The same for people. The web UI's token is shown to a terminal only."""
     ui = config.inspector
-    url = web_ui_url(instance, ui.mitmproxy.web_host, ui.port) if sys.stdout.isatty() else None
+    url = _web_ui(instance, config, presence["listener"]) if sys.stdout.isatty() else None
     exists = "" if instance.config_file.exists() else " (not there: defaults)"
     rows = [
         ("instance", instance.name),
@@ -132,6 +132,13 @@ def _log(presence: dict[Unit, Presence], config: Config) -> str | None:
         if each.running is not None:
             return each.running.log
     return str(config.log_file) if config.log_file else None
+
+
+def _web_ui(instance: Instance, config: Config, listener: Presence) -> str | None:
+    """With its token, which a listener that was killed leaves behind: it opens nothing any more."""
+    if listener.running is None:
+        return None
+    return web_ui_url(instance, config.inspector.mitmproxy.web_host, config.inspector.port)
 
 
 def _process(presence: Presence) -> dict[str, object]:

@@ -64,7 +64,10 @@ class Lock:
         """Become the instance's ``unit``. Raises CcproxyError, naming the pid, if another process is."""
         path = instance.lock_path(unit)
         make_private_folder(path.parent)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise CcproxyError(f"the lock file {path} cannot be opened: {error.strerror}") from None
         for _ in range(ATTEMPTS):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

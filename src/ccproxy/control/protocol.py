@@ -59,7 +59,7 @@ class StatusReply:
     state: str
     """One line for people: ``ready``, ``the new configuration was refused: …``."""
     facts: JsonObject = field(default_factory=dict)
-    """What the process adds: the listener's ``inspect_url``, counters."""
+    """What the process adds: counters, mostly."""
 
     def to_json(self) -> JsonObject:
         return asdict(self)
