@@ -97,7 +97,12 @@ class Client(ABC):
 
     async def post(self, path: str, body: bytes, *, key: str, headers: Pairs = ()) -> Reply:
         """A JSON request with a key in ``x-api-key``."""
-        return await self.ask("POST", path, [("content-type", "application/json"), ("x-api-key", key), *headers], body)
+        await self.submit(path, body, key=key, headers=headers)
+        return await self.answer()
+
+    async def submit(self, path: str, body: bytes, *, key: str, headers: Pairs = ()) -> None:
+        """``post`` without waiting for the answer."""
+        await self.send("POST", path, [("content-type", "application/json"), ("x-api-key", key), *headers], body)
 
     @abstractmethod
     async def abandon(self) -> None:

@@ -175,12 +175,7 @@ async def test_nothing_is_sent_again_for_a_client_that_left(stand: Stand, client
 
     source = stand.token_file(name)
     async with stand.upstream(site, refused) as upstream, connect(client_kind, stand.port) as client:
-        await client.send(
-            "POST",
-            f"/v1/messages?gone={name}",
-            [("content-type", "application/json"), ("x-api-key", stand.key(f"{name}-command"))],
-            message(),
-        )
+        await client.submit(f"/v1/messages?gone={name}", message(), key=stand.key(f"{name}-command"))
         await upstream.wait_requests()
         writer = await asyncio.to_thread(os.open, source, os.O_WRONLY)  # returns when the command has opened it
         try:
@@ -208,8 +203,7 @@ async def test_one_stream_of_a_client_is_reset_and_the_others_go_on(stand: Stand
         assert isinstance(client, H2Client)
         streaming = await client.post("/v1/messages?go=on", message(stream=True), key=stand.key("h2"))
         assert await streaming.piece() == EVENTS[0]
-        headers = [("content-type", "application/json"), ("x-api-key", stand.key("h2"))]
-        await client.send("POST", "/v1/messages?hang=1", headers, message())
+        await client.submit("/v1/messages?hang=1", message(), key=stand.key("h2"))
         await upstream.wait_requests(2)
         await client.abandon()
         closed = await upstream.wait_closed()

@@ -86,8 +86,7 @@ async def test_a_client_that_leaves_before_the_first_byte_ends_the_request(
     stand: Stand, client_kind: Kind, site: Site
 ) -> None:
     async with stand.upstream(site, silence()) as upstream, connect(client_kind, stand.port) as client:
-        headers = [("content-type", "application/json"), ("x-api-key", stand.key(site))]
-        await client.send("POST", "/v1/messages?left=before", headers, message())
+        await client.submit("/v1/messages?left=before", message(), key=stand.key(site))
         await upstream.wait_requests()
         left_at = time.monotonic()
         await client.abandon()
@@ -111,12 +110,12 @@ async def test_a_client_that_leaves_in_mid_stream_ends_the_request(stand: Stand,
 
 
 async def test_many_streams_of_one_http2_client_run_at_once(stand: Stand) -> None:
-    gate, count, headers = Gate(), 30, [("content-type", "application/json"), ("x-api-key", stand.key("plain"))]
+    gate, count = Gate(), 30
     answer = sse([event(0), event(1)], gap=gate)
     async with stand.upstream("plain", answer) as upstream, connect("h2c", stand.port) as client:
         assert isinstance(client, H2Client)
         for _ in range(count):
-            await client.send("POST", "/v1/messages/other", headers, message(stream=True))
+            await client.submit("/v1/messages/other", message(stream=True), key=stand.key("plain"))
         await upstream.wait_requests(count)
         gate.open()
         for stream in client.events:

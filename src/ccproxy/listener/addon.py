@@ -35,6 +35,7 @@ from ccproxy.flows.redact import Redactor
 from ccproxy.guard import check_dialled
 from ccproxy.listener import attempt, ingress, respond
 from ccproxy.listener.exchange import Exchange
+from ccproxy.listener.failures import in_words
 from ccproxy.listener.forward import Forwarder
 from ccproxy.listener.policy import Policy
 from ccproxy.peer import peer_uid
@@ -204,9 +205,16 @@ class ProxyAddon:
         exchange = self.find(flow)
         if exchange is None:
             return
-        if flow.error is not None and exchange.record.error is None:
-            exchange.record.error = flow.error.msg
-        self.end(exchange)
+        if flow.error is not None:
+            flow.error.msg = in_words(flow.error.msg)
+            exchange.record.error = exchange.record.error or flow.error.msg
+        if flow.is_replay:  # from the web UI: there is no stream of ours that tells when it is over
+            self.end(exchange)
+
+    def over(self, flow: http.HTTPFlow) -> None:
+        """The client has been told of the error, if it still listens."""
+        if (exchange := self.find(flow)) is not None:
+            self.end(exchange)
 
     def end(self, exchange: Exchange) -> None:
         """The exchange is over: its record to the store, its bodies to the web UI."""

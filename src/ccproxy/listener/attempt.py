@@ -84,6 +84,9 @@ class Seam(Protocol):
     def find(self, flow: http.HTTPFlow) -> Exchange | None:
         """None: the flow is none of ours, and is left to mitmproxy."""
 
+    def over(self, flow: http.HTTPFlow) -> None:
+        """After an error hook: nothing more happens on the client's side, its exchange can be forgotten."""
+
 
 class AttemptStream(mhttp.HttpStream):
     """One client exchange; towards the server every attempt is a stream of its own."""
@@ -99,6 +102,8 @@ class AttemptStream(mhttp.HttpStream):
         """Body bytes of the request so far."""
         self.answered = False
         """Response headers have gone to the client."""
+        self.failed = False
+        """The error hook has been called."""
         self.deadline: commands.RequestWakeup | None = None
         self.known: Exchange | None = None
         self.new_attempt()
@@ -110,7 +115,7 @@ class AttemptStream(mhttp.HttpStream):
 
     @property
     def exchange(self) -> Exchange | None:
-        """Kept once found: the addon lets go of it in the response and error hooks, which run before ``tell``."""
+        """Kept once found: the addon lets go of it in the response hook."""
         if self.known is None and hasattr(self, "flow"):
             self.known = self.parent.seam.find(self.flow)
         return self.known
@@ -130,7 +135,11 @@ class AttemptStream(mhttp.HttpStream):
                 continue
             if isinstance(command, mhttp.DropStream):
                 self.parent.streams.pop(self.attempt_id, None)
+            elif isinstance(command, mhttp.HttpErrorHook):
+                self.failed = True
             yield command
+        if self.failed and not self._paused:
+            self.parent.seam.over(self.flow)
 
     def while_deciding(self, event: events.Event) -> Generator[commands.Command, Any, events.Event]:
         if isinstance(event, mhttp.RequestProtocolError):

@@ -23,7 +23,7 @@ from ccproxy.lightllm.dialect import Endpoint
 from ccproxy.lightllm.failure import Failure, encode_stream_failure
 from ccproxy.lightllm.tap import StreamTap
 from ccproxy.listener.answer import Answer
-from ccproxy.listener.failures import error_of, response_of
+from ccproxy.listener.failures import error_of, in_words, response_of
 from ccproxy.listener.policy import Policy
 
 
@@ -124,7 +124,7 @@ class Exchange:
     def stream_failure(self, message: str) -> bytes:
         """The end of a stream that was cut before its format says it is complete."""
         upstream = self.target.authority if self.target is not None else "the upstream"
-        text = f"{upstream} broke off before the answer was complete: {message}"
+        text = f"{upstream} broke off before the answer was complete: {in_words(message)}"
         self.record.error = text
         tap = self.tap
         assert tap is not None
