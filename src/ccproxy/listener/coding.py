@@ -115,7 +115,7 @@ def decode_whole(data: bytes, coding: str, limit: int) -> bytes:
         for piece in inner.feed(data):
             out += piece
             if len(out) > limit:
-                raise PayloadTooLarge(f"the body decompresses to more than {limit} bytes (limits.body_bytes)")
+                raise PayloadTooLarge(f"it decompresses to more than {limit} bytes (limits.parse_bytes)")
     except Undecodable as err:
         raise BadRequest(f"the body is not valid {coding}: {err}") from None
     return bytes(out)
