@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as mhttp
-from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
 
 from ccproxy.listener.attempt import HELD_BYTES, check_internals
@@ -227,6 +227,7 @@ ATTRIBUTES: list[tuple[Any, str]] = [
     (mhttp.HttpLayer, "streams"),
     (mhttp.HttpLayer, "connections"),
     (_http1.Http1Connection, "buf"),
+    (_http2.BufferedH2Connection, "stream_buffers"),
     (ConnectionHandler, "transports"),
     (ConnectionHandler, "max_conns"),
 ]

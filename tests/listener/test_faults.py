@@ -268,7 +268,7 @@ async def test_trailers_of_a_client_end_its_connection_instead_of_hanging(stand:
 # ---- hostile ----
 
 
-@pytest.mark.parametrize("client_kind", ["h1"])
+@pytest.mark.parametrize("client_kind", CLIENTS)
 @pytest.mark.parametrize("site", ["plain", "h2"])
 async def test_a_line_of_100_mb_does_not_move_the_memory(stand: Stand, client_kind: Kind, site: Site) -> None:
     piece, count = b"x" * 262_144, 400

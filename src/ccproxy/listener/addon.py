@@ -23,7 +23,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from mitmproxy import connection, http, tls
-from mitmproxy.proxy import layer, mode_specs, server_hooks
+from mitmproxy.proxy import mode_specs, server_hooks
+from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from OpenSSL import SSL
 
@@ -33,7 +34,7 @@ from ccproxy.errors import CcproxyError, Forbidden, RequestError
 from ccproxy.flows.record import FlowRecord
 from ccproxy.flows.redact import Redactor
 from ccproxy.guard import check_dialled
-from ccproxy.listener import attempt, ingress, respond
+from ccproxy.listener import attempt, backpressure, ingress, respond
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.failures import in_words
 from ccproxy.listener.forward import Forwarder
@@ -86,10 +87,13 @@ class ProxyAddon:
 
     # ------------------------------------------------------------------ connections
 
-    def next_layer(self, next_layer: layer.NextLayer) -> None:
+    def next_layer(self, next_layer: NextLayer) -> None:
+        client = next_layer.context.client
         if next_layer.data_client().startswith(b"PRI * HTTP/2.0"):
-            next_layer.context.client.alpn = b"h2"  # else cleartext HTTP/2 is read as HTTP/1 and ended
-        attempt.install(next_layer, self, self.policy.config.limits.header_bytes)
+            client.alpn = b"h2"  # else cleartext HTTP/2 is read as HTTP/1 and ended
+        layer = attempt.install(next_layer, self, self.policy.config.limits.header_bytes)
+        if layer is not None and client.alpn == b"h2":
+            backpressure.install(self.connections[client.id], layer)
 
     def client_connected(self, client: connection.Client) -> None:
         # Every HTTP/2 stream to an HTTP/1 upstream has a connection of its own. mitmproxy lets five run at once, the

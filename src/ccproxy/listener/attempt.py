@@ -32,7 +32,7 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
-from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.version import VERSION
 
@@ -314,17 +314,20 @@ class AttemptLayer(mhttp.HttpLayer):
             yield from super()._handle_event(events.ConnectionClosed(event.connection))
 
 
-def install(next_layer: layer.NextLayer, seam: Seam, header_limit: int) -> None:
+def install(next_layer: layer.NextLayer, seam: Seam, header_limit: int) -> AttemptLayer | None:
     """Make the HTTP layer that mitmproxy chose an AttemptLayer. Runs in the ``next_layer`` hook, after mitmproxy's own.
 
-    The object and its place in the layer stack stay; below TLS layers it is found, too.
+    The object and its place in the layer stack stay; below TLS layers it is found, too. None: it is not there yet.
     """
     found = next_layer.layer
-    while found is not None:
-        if type(found) is mhttp.HttpLayer:
-            found.__class__ = AttemptLayer
-            found.seam, found.header_limit = seam, header_limit  # type: ignore[attr-defined]
+    while found is not None and type(found) is not mhttp.HttpLayer:
         found = getattr(found, "child_layer", None)
+    if found is None:
+        return None
+    found.__class__ = AttemptLayer
+    assert isinstance(found, AttemptLayer)
+    found.seam, found.header_limit = seam, header_limit
+    return found
 
 
 def check_internals() -> None:
@@ -343,6 +346,8 @@ def check_internals() -> None:
         mhttp.HttpStream: "flow stream_id request_body_buf",
         mhttp.HttpLayer: "streams connections",
         _http1.Http1Connection: "buf state",
+        _http2.Http2Connection: "h2_conn",
+        _http2.BufferedH2Connection: "stream_buffers",
         ConnectionHandler: "transports max_conns",
     }
     gone = [
