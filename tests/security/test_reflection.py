@@ -10,7 +10,7 @@ import brotli
 import pytest
 import zstandard
 
-from tests.listener.client import connect
+from tests.listener.client import bounded, connect
 from tests.listener.stand import Stand, message
 from tests.support.exchange import Received, Send
 from tests.support.upstream import Answer
@@ -83,3 +83,40 @@ async def test_the_true_hash_of_a_cut_body_is_kept(stand: Stand) -> None:
     assert record.response is not None
     assert REAL.encode() not in record.response.body.data
     assert record.response.body.size == len(BODY)
+
+
+def saying(text: str) -> Answer:
+    async def answer(request: Received, send: Send) -> None:
+        assert request.header("x-api-key") == REAL
+        await send.raw(text.encode())
+
+    return answer
+
+
+async def head_of(stand: Stand) -> bytes:
+    """The answer's status line and fields, as they came."""
+    async with connect("h1", stand.port) as client:
+        head = [("content-type", "application/json"), ("x-api-key", stand.key("plain"))]
+        await client.send("POST", "/v1/messages", head, message())
+        return await bounded(client.reader.readuntil(b"\r\n\r\n"))
+
+
+async def test_a_reason_phrase_is_no_hiding_place(stand: Stand) -> None:
+    text = f"HTTP/1.1 400 bad key {REAL}\r\ncontent-length: 2\r\n\r\n{{}}"
+    async with stand.upstream("plain", saying(text)):
+        assert (await head_of(stand)).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    async with stand.upstream("plain", saying("HTTP/1.1 400 Try Again\r\ncontent-length: 2\r\n\r\n{}")):
+        assert (await head_of(stand)).startswith(b"HTTP/1.1 400 Try Again\r\n")
+
+
+@pytest.mark.parametrize("status", ["101 Switching Protocols", "103 Early Hints"])
+@pytest.mark.parametrize("kind", ["h1", "h2c"])
+async def test_no_upstream_turns_its_connection_into_a_tunnel(stand: Stand, status: str, kind: str) -> None:
+    """Behind a 101 nothing would be framed, searched or bounded."""
+    text = f"HTTP/1.1 {status}\r\nconnection: upgrade\r\nupgrade: own\r\n\r\nHTTP/1.1 200 OK\r\nx: {REAL}\r\n\r\n"
+    async with stand.upstream("plain", saying(text)), connect(kind, stand.port) as client:
+        reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
+        said = await reply.json()
+        assert reply.status == 502
+        assert "protocol" in said["error"]["message"]
+        assert REAL not in repr(said)

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from typing import cast, get_args
 
 from mitmproxy import http
+from mitmproxy.net.http import status_codes
 
 from ccproxy.auth.credentials import Credentials
 from ccproxy.auth.placed import Placed
-from ccproxy.errors import Kind
+from ccproxy.errors import Kind, UpstreamError
 from ccproxy.flows.record import Body, Message
 from ccproxy.flows.redact import Redactor
 from ccproxy.headers import Fields, Headers
@@ -73,6 +74,9 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
     record = exchange.record
     record.first_byte_at = time.time()
     record.response = Message(headers=response.headers.fields, status=response.status_code)
+    if response.status_code < 200:
+        end_interim(exchange, response)
+        return
     headers = Headers(response.headers.fields)
     scrub = redactor.stream() if exchange.placed is not None else None
     if exchange.hop and (kind := headers.get(SIDECAR_ERROR)):
@@ -81,6 +85,8 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
         return
     if scrub is not None:
         headers.fields = scrub_fields(headers.fields, redactor)
+        if redactor.scrub(reason := response.data.reason) is not reason:
+            response.data.reason = status_codes.RESPONSES.get(response.status_code, "").encode()
     if closing:
         headers.set("connection", "close")
     capture = Capture(exchange.policy.config.flows.body_limit_bytes)
@@ -105,6 +111,19 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
         response.headers.fields = headers.fields
     exchange.answer = answer
     response.stream = answer
+
+
+def end_interim(exchange: Exchange, response: http.Response) -> None:
+    """Refuse a 1xx answer. mitmproxy takes one for the final answer, and makes a tunnel of the connection behind a 101:
+    whatever came through it would be unframed, unsearched and unbounded."""
+    upstream = exchange.target.authority if exchange.target is not None else "the upstream"
+    exchange.refused = UpstreamError(
+        f"{upstream} answered with status {response.status_code}, which changes the protocol or is not final; nobody "
+        "asked it to"
+    )
+    exchange.record.error = str(exchange.refused)
+    response.status_code = exchange.refused.status
+    exchange.flow.kill()
 
 
 def is_stream(exchange: Exchange, content_type: str) -> bool:
