@@ -83,6 +83,16 @@ async def test_probes(base: str) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
+async def test_a_large_text_is_said_back_in_few_events(base: str) -> None:
+    text = "many words " * 200_000
+    body = {**CHAT, "stream": True, "messages": [{"role": "user", "content": text}]}
+    async with httpx.AsyncClient(timeout=30) as http:
+        response = await http.post(f"{base}/v1/chat/completions", json=body)
+    events = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: {")]
+    assert len(events) < 300
+    assert "".join(event["choices"][0]["delta"].get("content") or "" for event in events) == text
+
+
 async def test_a_gzipped_body_is_read(base: str) -> None:
     async with httpx.AsyncClient(headers={"content-encoding": "gzip", "content-type": "application/json"}) as http:
         whole = await http.post(f"{base}/v1/messages", content=gzip.compress(json.dumps(MESSAGES).encode()))

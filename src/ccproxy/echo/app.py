@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -28,6 +28,8 @@ type Send = Callable[[Message], Awaitable[None]]
 
 BODY_LIMIT = 32 << 20
 """Bytes of a request body, before and after decompression."""
+ON_LOOP_LIMIT = 1 << 20
+"""Bytes of a body that may be read on the event loop, which is the listener's: a larger one gets a thread."""
 MODELS = ["echo"]
 """What the lists of models show; every other name is accepted too."""
 
@@ -53,7 +55,12 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     target = find(method, path, headers, query)
     raw = await _body(receive)
     dialect = target.dialect if target else likely(path, headers, query)
-    made = Refusal(404, f"echo knows no {method} {path}") if target is None else respond(target, raw, headers)
+    if target is None:
+        made: Answer | Refusal = Refusal(404, f"echo knows no {method} {path}")
+    elif raw is not None and (len(raw) > ON_LOOP_LIMIT or "content-encoding" in headers):
+        made = await asyncio.to_thread(_prepared, target, raw, headers)
+    else:
+        made = respond(target, raw, headers)
     request_id = ident("req_", method, path, hashlib.sha256(raw or b"").hexdigest())
     if isinstance(made, Refusal):
         body = dialect.failure(made, request_id)
@@ -78,6 +85,12 @@ def respond(target: Target, raw: bytes | None, headers: Mapping[str, str]) -> An
         return _models(target)
     ask = _read(target, raw, headers)
     return ask if isinstance(ask, Refusal) else _answer(target, ask)
+
+
+def _prepared(target: Target, raw: bytes, headers: Mapping[str, str]) -> Answer | Refusal:
+    """The same, with nothing left to do while it is sent."""
+    made = respond(target, raw, headers)
+    return replace(made, chunks=iter(list(made.chunks))) if isinstance(made, Answer) else made
 
 
 def _models(target: Target) -> Answer | Refusal:
