@@ -46,6 +46,25 @@ PATHS = {**TYPES, "google": GOOGLE}
 FRESH = 24
 """Providers with a token file of their own, per site that wants them: a renewal is not repeated for two seconds."""
 WAIT_S = 15.0
+FLAKY = """
+from ccproxy.pipeline.hook import hook
+
+def breaking_guard(ctx):
+    return ctx.get_header("x-break") != ""
+
+@hook(reads=["header:x-break"], writes=["body.broken"])
+def breaking(ctx, params):
+    ctx.extras.set("broken", True)
+    raise ValueError("this hook has a defect")
+
+def tagging_guard(ctx):
+    return ctx.get_header("x-tag") != ""
+
+@hook(reads=["header:x-tag"], writes=["body.tag"])
+def tagging(ctx, params):
+    ctx.extras.set("tag", ctx.get_header("x-tag"))
+"""
+"""A module of somebody's own: one hook that fails when a request asks for it, one that writes."""
 
 
 class Stand:
@@ -70,9 +89,13 @@ class Stand:
                 for number in range(FRESH):
                     providers[f"{site}-{number}"] = self._provider(site, f"{site}-{number}")
                     providers[f"{site}-{number}-command"] = self._commanded(site, f"{site}-{number}")
+        package = folder / "modules" / "own"
+        package.mkdir(parents=True)
+        (package / "flaky.py").write_text(FLAKY)
         self.settings: dict[str, Any] = {
             "providers": providers,
             "upstream_ca_file": str(self.authority.ca_file),
+            "hooks": {"inbound": ["inject_auth", "extract_session_id", "own.flaky"], "outbound": ["verbose_mode"]},
             **extra,
         }
         """The configuration below ``ccproxy:``, without its ports."""
