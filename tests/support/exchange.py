@@ -40,6 +40,8 @@ class Received:
     """When it was complete, by ``time.monotonic()``."""
     server_name: str | None = None
     """TLS SNI, where there was one."""
+    trailers: Pairs = ()
+    """HTTP/2: the trailer section."""
 
     def header(self, name: str, default: str = "") -> str:
         """The first value of a field, by any case."""

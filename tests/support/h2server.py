@@ -21,6 +21,7 @@ class Stream:
     """A request that is arriving or being answered."""
 
     fields: list[tuple[str, str]]
+    trailers: tuple[tuple[str, str], ...] = ()
     body: bytearray = field(default_factory=bytearray)
     request: Received | None = None
     task: asyncio.Task[None] | None = None
@@ -101,6 +102,9 @@ class H2Connection(asyncio.Protocol):
                 self.http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 if stream := self.streams.get(event.stream_id):
                     stream.body += event.data
+            case h2.events.TrailersReceived():
+                if stream := self.streams.get(event.stream_id):
+                    stream.trailers = tuple((str(name), str(value)) for name, value in event.headers)
             case h2.events.StreamEnded():
                 if stream := self.streams.get(event.stream_id):
                     self._start(event.stream_id, stream)
@@ -126,6 +130,7 @@ class H2Connection(asyncio.Protocol):
             http_version="HTTP/2",
             at=time.monotonic(),
             server_name=self.server_name,
+            trailers=stream.trailers,
         )
         self.site.received(stream.request)
         stream.task = asyncio.get_running_loop().create_task(self._answer(stream_id, stream, stream.request))

@@ -161,6 +161,7 @@ class ProxyAddon:
                 flow.request.stream = False
 
     async def request(self, flow: http.HTTPFlow) -> None:
+        flow.request.trailers = None  # nobody judged what is in them (RFC 9110 §6.5.1 lets us drop them)
         exchange = self.find(flow)
         if exchange is None or flow.request.stream:
             return
@@ -200,9 +201,12 @@ class ProxyAddon:
         exchange = self.find(flow)
         if exchange is None:
             return
-        if flow.response is not None and flow.response.trailers and exchange.placed is not None:
-            fields = respond.scrub_fields(flow.response.trailers.fields, self.redactor)
-            flow.response.trailers.fields = fields
+        if flow.response is not None and flow.response.trailers:
+            if exchange.placed is not None:
+                fields = respond.scrub_fields(flow.response.trailers.fields, self.redactor)
+                flow.response.trailers.fields = fields
+            if not flow.request.is_http2:
+                flow.response.trailers = None  # mitmproxy 12 cannot write them to an HTTP/1 client, which would hang
         self.end(exchange)
 
     def error(self, flow: http.HTTPFlow) -> None:
