@@ -16,8 +16,9 @@ from xepor import InterceptedAPI
 from ccproxy import sentinel
 from ccproxy.addresses import Target
 from ccproxy.auth.credentials import Credentials
+from ccproxy.auth.placed import Placed
 from ccproxy.config.providers import ECHO_ORIGIN
-from ccproxy.errors import NotBuilt, NotFound
+from ccproxy.errors import CredentialError, NotBuilt, NotFound
 from ccproxy.flows.record import Body, Message
 from ccproxy.guard import Injected, check_egress, strip_foreign, strip_hop_by_hop, strip_internal
 from ccproxy.headers import Headers
@@ -68,10 +69,21 @@ class Forwarder:
             injected = Injected(decision.inject, exchange.policy.provider_origin(decision.inject))
         check_egress(target, ctx.headers, exchange.policy.egress, injected=injected)
         if decision.inject is not None:
-            exchange.placed = await self.credentials.get(decision.inject)
+            exchange.placed = await self.credential(decision.inject, exchange.policy)
         exchange.target = target
         commit(exchange, ctx, target)
         self.choose_hop(exchange)
+
+    async def credential(self, provider: str, policy: Policy) -> Placed:
+        """What to write for a provider, which must still be the one that the guard has just judged."""
+        placed = await self.credentials.get(provider)
+        definition = policy.config.providers[provider]
+        if placed.owner is not definition and placed.owner != definition:
+            raise CredentialError(
+                f"the configuration of provider {provider!r} changed while this request was under way, and its new "
+                "credential may belong to another host; nothing was sent, please ask again"
+            )
+        return placed
 
     def choose_hop(self, exchange: Exchange) -> None:
         """Send through the sidecar where the provider's configuration names a fingerprint profile."""
