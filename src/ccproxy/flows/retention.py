@@ -37,7 +37,7 @@ class Limits:
     """Bytes kept of each body."""
     queue_count: int = 2000
     """Flows that wait to be written."""
-    queue_bytes: int = 64 * 1024**2
+    queue_bytes: int = 32 * 1024**2
     """Bytes of their bodies."""
 
     @classmethod

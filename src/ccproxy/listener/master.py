@@ -119,6 +119,8 @@ class BoundedView:
         self.limit = limit
         self.finished: deque[tuple[http.HTTPFlow, int]] = deque()
         self.bytes = 0
+        self.passed = 0
+        """Bytes of all flows that ever ended."""
 
     def add(self, ended: http.HTTPFlow) -> None:
         """Count a flow that has ended, and let the oldest go when the limit is passed."""
@@ -127,6 +129,7 @@ class BoundedView:
             size += len(ended.response.raw_content or b"")
         self.finished.append((ended, size))
         self.bytes += size
+        self.passed += size
         gone: list[http.HTTPFlow] = []
         while self.bytes > self.limit and len(self.finished) > 1:
             old, size = self.finished.popleft()

@@ -15,6 +15,8 @@ from dataclasses import replace
 from json import JSONDecoder
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
+from pydantic_core import from_json
+
 from ccproxy import paths
 from ccproxy.errors import RequestError
 from ccproxy.headers import Fields, Headers
@@ -41,6 +43,21 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _DECODER: Final = JSONDecoder(parse_constant=_refuse)
+
+
+def _parse_json(data: bytes) -> object:
+    """RFC 8259: no NaN, UTF-8 only. Raises ValueError or RecursionError.
+
+    100 KB take 70 µs this way and 140 µs in the standard library, which knows what the faster parser refuses: escapes
+    of lone surrogates, deep nesting.
+    """
+    try:
+        parsed: object = from_json(data, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        parsed = _DECODER.decode(data.decode("utf-8"))
+    return parsed
+
+
 """Strict, like ``json_edit``, whose own reading costs twice as much because it also bounds the depth."""
 
 
@@ -184,7 +201,7 @@ class Context:
             self._give_up(f"it is larger than {self._parse_bytes} bytes (limits.parse_bytes)")
             return None
         try:
-            parsed: object = _DECODER.decode(plain.decode("utf-8"))
+            parsed = _parse_json(plain)
         except (ValueError, RecursionError):
             return None
         self._plain = plain
