@@ -78,6 +78,10 @@ class ProxyAddon:
         """The process drains: connections end with their current answer."""
         self.exchanges: dict[str, Exchange] = {}
         self.uids: dict[str, int | None] = {}
+        self.unasked: set[str] = set()
+        """Clients that have connected and not sent a request yet."""
+        self.all_asked = asyncio.Event()
+        """Set when, in a process that drains, there is none of these any more."""
         self.idle = asyncio.Event()
         """Set while no exchange is under way."""
         self.idle.set()
@@ -99,11 +103,18 @@ class ProxyAddon:
         # Every HTTP/2 stream to an HTTP/1 upstream has a connection of its own. mitmproxy lets five run at once, the
         # sixth waits for the end of one; and when the client leaves, those that wait never end.
         self.connections[client.id].max_conns = defaultdict(lambda: asyncio.Semaphore(HTTP2_STREAMS))
+        self.unasked.add(client.id)
         if isinstance(client.proxy_mode, mode_specs.ReverseMode):
             self.uids[client.id] = peer_uid(client.sockname[:2], client.peername[:2])
 
     def client_disconnected(self, client: connection.Client) -> None:
         self.uids.pop(client.id, None)
+        self.asked(client)
+
+    def asked(self, client: connection.Client) -> None:
+        self.unasked.discard(client.id)
+        if self.closing and not self.unasked:
+            self.all_asked.set()
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         if isinstance(data.client.proxy_mode, mode_specs.ReverseMode) and not data.server.alpn_offers:
@@ -149,6 +160,7 @@ class ProxyAddon:
     # ------------------------------------------------------------------ requests
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self.asked(flow.client_conn)
         if flow.error is not None:
             return  # malformed; mitmproxy ends it after this hook
         exchange = ingress.begin(flow, self.policy, self.uids.get(flow.client_conn.id))

@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 WEB_TOKEN: Final = "web-token"  # noqa: S105 - a file name
 """File in the listener's runtime folder; the CLI builds the web UI's URL from it."""
+FIRST_REQUEST_S: Final = 1.0
+"""How long a stop waits for the first request of a connection that was accepted before it."""
 FIXED_KEYS: Final = ("host", "port", "inspector", "mcp", "sidecar", "upstream_ca_file")
 """What is bound, opened or handed to mitmproxy once: a reload warns that it takes a restart."""
 
@@ -175,10 +178,19 @@ async def run(
 
 
 async def drain(addon: ProxyAddon, patience_s: float) -> None:
-    """Let exchanges end; their connections close with the answer. What is left in the end is cut, and counted."""
+    """Let exchanges end; their connections close with the answer. What is left in the end is cut, and counted.
+
+    Who connected just now has a moment to send its first request: no new connection is lost.
+    """
     addon.closing = True
+    now = asyncio.get_running_loop().time
+    patience_s += now()
+    await asyncio.sleep(0)  # connections that were accepted in this turn of the loop are made in the next
+    if addon.unasked:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(addon.all_asked.wait(), min(FIRST_REQUEST_S, patience_s - now()))
     try:
-        await asyncio.wait_for(addon.idle.wait(), patience_s)
+        await asyncio.wait_for(addon.idle.wait(), patience_s - now())
     except TimeoutError:
         begun = sum(1 for exchange in addon.exchanges.values() if exchange.record.first_byte_at is not None)
         log.warning(
