@@ -62,6 +62,24 @@ class Echo(Protocol):
 type StartEcho = Callable[[], Awaitable[Echo]]
 
 
+class Embedded:
+    """The embedded provider, from the first configuration on that names it."""
+
+    def __init__(self, start: StartEcho) -> None:
+        self.start = start
+        self.running: Echo | None = None
+
+    async def port(self, config: Config) -> int | None:
+        """Where it listens; None while no configuration wanted it."""
+        if self.running is None and any(provider.type == ECHO for provider in config.providers.values()):
+            self.running = await self.start()
+        return self.running.port if self.running is not None else None
+
+    async def stop(self) -> None:
+        if self.running is not None:
+            await self.running.stop()
+
+
 async def serve(
     sockets: Sockets, config: Config, instance: Instance, control: ProcessControl, start_echo: StartEcho
 ) -> None:
@@ -78,7 +96,7 @@ async def serve(
     credentials.add_secret("web", web_password)
     redactor = Redactor(credentials.secrets)
     control.scrub_logs(redactor.scrub)
-    echo = await start_echo() if any(p.type == ECHO for p in config.providers.values()) else None
+    echo = Embedded(start_echo)
     try:
         policy = await policy_for(config, credentials, echo)
         writer = FlowWriter(instance.store_path, redactor, FlowLimits.of(config))
@@ -100,24 +118,21 @@ async def serve(
         await asyncio.to_thread(writer.close, 5.0)
     finally:
         await credentials.close()
-        if echo is not None:
-            await echo.stop()
+        await echo.stop()
         (runtime / WEB_TOKEN).unlink(missing_ok=True)
 
 
-async def policy_for(config: Config, credentials: Credentials, echo: Echo | None) -> Policy:
+async def policy_for(config: Config, credentials: Credentials, echo: Embedded) -> Policy:
     """Load hooks, read the listener token. Raises ConfigError or CredentialError."""
     pipeline = load_pipeline(config.hooks.inbound, config.hooks.outbound)
     token = config.listener_token
     if token is not None:
         token = await read_secret("listener_token", token, config, environ=os.environ)
         credentials.add_secret("listener", token)
-    return policy_of(config, pipeline, token, echo.port if echo is not None else None)
+    return policy_of(config, pipeline, token, await echo.port(config))
 
 
-def reporting(
-    control: ProcessControl, addon: ProxyAddon, writer: FlowWriter, config: Config, echo: Echo | None
-) -> None:
+def reporting(control: ProcessControl, addon: ProxyAddon, writer: FlowWriter, config: Config, echo: Embedded) -> None:
     """Answer reloads and questions about the state."""
 
     async def reload(new: Config) -> None:
