@@ -87,7 +87,7 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
         headers.fields = scrub_fields(headers.fields, redactor)
         if redactor.scrub(reason := response.data.reason) is not reason:
             response.data.reason = status_codes.RESPONSES.get(response.status_code, "").encode()
-    if closing:
+    if closing and not exchange.flow.request.is_http2:
         headers.set("connection", "close")
     capture = Capture(exchange.policy.config.flows.body_limit_bytes)
     answer = Answer(capture, scrub=scrub)
