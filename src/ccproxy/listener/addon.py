@@ -89,6 +89,18 @@ class ProxyAddon:
     def find(self, flow: http.HTTPFlow) -> Exchange | None:
         return self.exchanges.get(flow.id)
 
+    def replace(self, policy: Policy) -> None:
+        """Go by another policy from now on. Connections whose certificate must be checked under it, and need not have
+        been until now, end: a credential could be sent on one of them."""
+        newly_verified = policy.verified_hosts - self.policy.verified_hosts
+        self.policy = policy
+        for client_id, handler in self.connections.items():
+            for each, io in handler.transports.items():
+                if not isinstance(each, connection.Server) or each.address is None or io.writer is None:
+                    continue
+                if each.address[0].lower() in newly_verified:
+                    self.hang_up(client_id, each)
+
     # ------------------------------------------------------------------ connections
 
     def next_layer(self, next_layer: NextLayer) -> None:
@@ -136,11 +148,11 @@ class ProxyAddon:
             for exchange in self.exchanges.values():
                 if exchange.flow.client_conn is data.client and exchange.dials(address):
                     exchange.refused = error
-            self.hang_up(data.client, server)
+            self.hang_up(data.client.id, server)
 
-    def hang_up(self, client: connection.Client, server: connection.Server) -> None:
-        """Close an upstream connection before anything is written on it; mitmproxy has no hook to refuse it here."""
-        writer = self.connections[client.id].transports[server].writer
+    def hang_up(self, client_id: tuple[str, int] | str, server: connection.Server) -> None:
+        """Close an upstream connection before anything more is written on it; mitmproxy has no hook for that."""
+        writer = self.connections[client_id].transports[server].writer
         assert isinstance(writer, asyncio.StreamWriter)
         writer.transport.abort()
 

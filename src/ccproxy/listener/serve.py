@@ -138,7 +138,7 @@ def reporting(control: ProcessControl, addon: ProxyAddon, writer: FlowWriter, co
     async def reload(new: Config) -> None:
         policy = await policy_for(new, addon.credentials, echo)
         addon.credentials.replace(new)
-        addon.policy = policy
+        addon.replace(policy)
         writer.limits = FlowLimits.of(new)
         if changed := [key for key in FIXED_KEYS if getattr(new, key) != getattr(config, key)]:
             log.warning("these keys take effect at the next start: %s", ", ".join(changed))
