@@ -16,6 +16,7 @@ import zstandard
 from ccproxy.flows import patterns
 from ccproxy.flows.content import undo
 from ccproxy.flows.document import PARTS, Document, Part, encode, same_body
+from ccproxy.flows.own_keys import own_keys
 from ccproxy.flows.record import Body, FlowRecord, Message
 from ccproxy.flows.redact import Redactor, scrub_value
 from ccproxy.headers import Fields
@@ -47,6 +48,7 @@ class Packer:
 
     def pack(self, record: FlowRecord, body_limit: int) -> Packed:
         """``body_limit``: bytes kept of each body, after decoding."""
+        redactor = self._redactor.also(own_keys(record.request.headers, record.request.url))
         clean = replace(record, warnings=list(record.warnings))
         bodies: list[tuple[int, bytes]] = []
         for number, part in enumerate(PARTS):
@@ -54,43 +56,16 @@ class Packer:
             if message is None:
                 continue
             same = same_body(record, part)
-            body = getattr(clean, same).body if same else self._body(message, part, clean, body_limit)
+            body = getattr(clean, same).body if same else self._body(message, part, clean, body_limit, redactor)
             headers = _without_named_secrets(message.headers)
             setattr(clean, part, Message(headers, body, message.method, message.url, message.status))
             if body.data and not same:
                 bodies.append((number, self._compressor.compress(body.data)))
-        document, text = self._document(clean)
+        document, text = _document(clean, redactor)
         size = _ROW_BYTES + len(text) + sum(len(data) for _, data in bodies)
         return Packed((*_columns(document), size, text), tuple(bodies))
 
-    def _document(self, clean: FlowRecord) -> tuple[Document, str]:
-        document = encode(clean)
-        for part in PARTS:
-            if document[part] is not None and "@" in document[part]["url"]:
-                document[part]["url"] = self._redactor.scrub_url(document[part]["url"])
-        text = _json(document)
-        # The texts are looked at in one go. JSON escaped them: a secret is there in its own escaped form or, if it is
-        # itself an escaped form in which somebody quoted it, only after one level of escapes is taken off again.
-        plain = text.replace("\\\\", "\\").replace('\\"', '"')
-        if self._redactor.suspect(text.encode("ascii")) or (
-            plain != text and self._redactor.suspect(plain.encode("ascii"))
-        ):
-            document = {name: self._scrub(value) for name, value in document.items()}
-            text = _json(document)
-        return document, text
-
-    def _scrub(self, value: object) -> object:
-        match value:
-            case str():
-                return self._redactor.scrub_text(value)
-            case list():
-                return [self._scrub(item) for item in value]
-            case dict():
-                return {name: self._scrub(item) for name, item in value.items()}
-            case _:
-                return value
-
-    def _body(self, message: Message, part: Part, clean: FlowRecord, limit: int) -> Body:
+    def _body(self, message: Message, part: Part, clean: FlowRecord, limit: int, redactor: Redactor) -> Body:
         body = message.body
         if not body.data:
             return body
@@ -107,9 +82,36 @@ class Packer:
             data, truncated, decoded = plain.data, truncated or not plain.whole, codings
         if len(data) > limit:
             data, truncated = data[:limit], True
-        scrubbed = self._redactor.scrub_body(data, truncated=truncated)
+        scrubbed = redactor.scrub_body(data, truncated=truncated)
         digest = body.sha256 or ("" if body.truncated else sha256(body.data).hexdigest())
         return Body(scrubbed.data, body.size, digest, truncated, decoded, scrubbed.cuts)
+
+
+def _document(clean: FlowRecord, redactor: Redactor) -> tuple[Document, str]:
+    document = encode(clean)
+    for part in PARTS:
+        if document[part] is not None and "@" in document[part]["url"]:
+            document[part]["url"] = redactor.scrub_url(document[part]["url"])
+    text = _json(document)
+    # The texts are looked at in one go. JSON escaped them: a secret is there in its own escaped form or, if it is
+    # itself an escaped form in which somebody quoted it, only after one level of escapes is taken off again.
+    plain = text.replace("\\\\", "\\").replace('\\"', '"')
+    if redactor.suspect(text.encode("ascii")) or (plain != text and redactor.suspect(plain.encode("ascii"))):
+        document = {name: _scrub(value, redactor) for name, value in document.items()}
+        text = _json(document)
+    return document, text
+
+
+def _scrub(value: object, redactor: Redactor) -> object:
+    match value:
+        case str():
+            return redactor.scrub_text(value)
+        case list():
+            return [_scrub(item, redactor) for item in value]
+        case dict():
+            return {name: _scrub(item, redactor) for name, item in value.items()}
+        case _:
+            return value
 
 
 _json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

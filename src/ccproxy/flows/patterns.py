@@ -69,6 +69,8 @@ def _after(*words: str) -> str:
 
 
 _QUERY = "key|api_key|apikey|api-key|access_token|refresh_token|id_token|auth_token|client_secret|token"
+QUERY_NAMES = frozenset(_QUERY.split("|"))
+"""Query parameters whose values are secret."""
 _PARAMETER_KEY = _after(*(f"[?&]{stem}" for stem in ("", "api_", "api", "api-"))) + "key="
 _PARAMETER_TOKEN = _after(*(f"[?&]{stem}" for stem in ("", "access_", "refresh_", "id_", "auth_"))) + "token="
 _PARAMETER_CLIENT = r"(?<=[?&]client_)secret="

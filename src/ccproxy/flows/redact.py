@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ccproxy.flows import patterns
 from ccproxy.flows.needles import SHORT, forms
@@ -78,12 +79,25 @@ def _prepare(secrets: frozenset[str]) -> _Values:
     )
 
 
+_prepare_once = lru_cache(maxsize=16)(_prepare)
+"""For secrets that come again with the next request, and are not this process's own."""
+
+
 class Redactor:
     """Redacts with the secrets that ``secrets()`` names at the moment of each call. May be used by several threads."""
 
     def __init__(self, secrets: Callable[[], frozenset[str]]) -> None:
         self._secrets = secrets
         self._prepared = _prepare(frozenset())
+        self._base: Redactor | None = None
+
+    def also(self, secrets: frozenset[str]) -> Redactor:
+        """One that cuts these out as well; this one itself if there are none."""
+        if not secrets:
+            return self
+        wider = Redactor(lambda: secrets)
+        wider._prepared, wider._base = _prepare_once(secrets), self
+        return wider
 
     def _values(self) -> _Values:
         secrets = self._secrets()
@@ -92,10 +106,14 @@ class Redactor:
             prepared = self._prepared = _prepare(secrets)
         return prepared
 
+    def _all_values(self) -> tuple[_Values, ...]:
+        own = self._values()
+        return (own,) if self._base is None else (own, *self._base._all_values())
+
     def suspect(self, data: bytes) -> bool:
         """Whether anything in ``data`` looks like a secret. False is certain; cheap enough for every message."""
         text = data.decode("latin-1")
-        return self._values().scanner.hits_text(text) or patterns.suspect(text)
+        return any(values.scanner.hits_text(text) for values in self._all_values()) or patterns.suspect(text)
 
     def scrub(self, data: bytes) -> bytes:
         """``data`` with ``[redacted]`` for every secret; the same object if there is none."""
@@ -120,7 +138,7 @@ class Redactor:
         """
         spans = self._spans(data)
         if truncated:
-            start = self._values().needles.held_from(data)
+            start = min(values.needles.held_from(data) for values in self._all_values())
             if len(data) - start >= _TELLING:
                 spans = _merge([*spans, (start, len(data), "secret (cut off)")])
         if not spans:
@@ -133,14 +151,14 @@ class Redactor:
         return StreamScrubber(self._values().needles)
 
     def _spans(self, data: bytes) -> list[tuple[int, int, str]]:
-        values = self._values()
         text = data.decode("latin-1")
         found: list[tuple[int, int, str]] = []
-        if values.exact is not None and values.scanner.hits_text(text):
-            found = [
-                (match.start(), match.end(), f"secret ({values.labels[match.group()]})")
-                for match in values.exact.finditer(data)
-            ]
+        for values in self._all_values():
+            if values.exact is not None and values.scanner.hits_text(text):
+                found += [
+                    (match.start(), match.end(), f"secret ({values.labels[match.group()]})")
+                    for match in values.exact.finditer(data)
+                ]
         if patterns.suspect(text):
             found += patterns.find(data)
         return _merge(found)
