@@ -141,6 +141,19 @@ def test_a_reload_over_the_control_socket_lists_every_problem(program: Program) 
     assert (status.pid, status.state, status.facts) == (program.pid, "ready", {"level": "DEBUG"})
 
 
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [("ERROR", "listener_token: its file cannot be read"), ("WARNING", "RuntimeError; the log says more")],
+)
+def test_a_reload_that_fails_says_why_and_keeps_the_old_configuration(program: Program, level: str, told: str) -> None:
+    program.write_config(f"ccproxy: {{log_level: {level}}}")
+    reply = ControlClient(program.instance).reload()
+    assert (reply.applied, reply.problems) == (False, (told,))
+    assert program.ask("level") == "INFO"
+    assert f"configuration: {told}" in program.output()
+    assert ("a defect" in program.output()) == (level == "WARNING"), "a traceback is for defects"
+
+
 def test_routes_are_added_and_fail_one_at_a_time(program: Program) -> None:
     client = ControlClient(program.instance)
     assert client.post("/shout", {"text": "hey"}) == {"text": "HEY"}

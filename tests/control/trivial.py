@@ -19,7 +19,7 @@ from ccproxy.config.instance import Instance
 from ccproxy.config.model import Config
 from ccproxy.control.process import ProcessControl, Sockets, run_process
 from ccproxy.control.protocol import UNIT_SOCKETS, JsonObject, Unit
-from ccproxy.errors import BadRequest, CcproxyError, ConfigError, Problem
+from ccproxy.errors import BadRequest, CcproxyError, ConfigError, CredentialError, Problem
 
 
 def behaviour(unit: Unit) -> str:
@@ -57,8 +57,13 @@ async def serve(sockets: Sockets, config: Config, instance: Instance, control: P
 
     def use(new: Config) -> None:
         nonlocal current
-        if new.log_level == "CRITICAL":
-            raise ConfigError(Problem("log_level", "this process does not like CRITICAL"))
+        match new.log_level:
+            case "CRITICAL":
+                raise ConfigError(Problem("log_level", "this process does not like CRITICAL"))
+            case "ERROR":
+                raise CredentialError("listener_token: its file cannot be read")
+            case "WARNING":
+                raise RuntimeError("a defect")
         current = new
 
     async def shout(message: JsonObject) -> JsonObject:

@@ -9,7 +9,7 @@ A process package writes one coroutine::
         control: ProcessControl,
     ) -> None:
         ...                                 # start serving on sockets["…"]
-        control.on_reload(use)              # use(new_config): may be async; raises ConfigError to refuse it
+        control.on_reload(use)              # use(new_config): may be async; raises CcproxyError to refuse it
         control.route("POST /clear", clear) # listener only: async (JSON object) -> JSON object
         control.describe(facts)             # listener only: () -> JSON object, shown by `status`
         control.ready()                     # READY=1; the control socket answers from here on
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 type Sockets = Mapping[str, list[socket.socket]]
 type Use = Callable[[Config], Awaitable[None] | None]
-"""Takes a new configuration into use; raises ConfigError to keep the old one."""
+"""Takes a new configuration into use; raises CcproxyError to keep the old one."""
 type Serve = Callable[[Sockets, Config, Instance, ProcessControl], Awaitable[None]]
 
 RESTART_KEYS = (
@@ -116,7 +116,7 @@ class ProcessControl:
     def on_reload(self, use: Use) -> None:
         """Have ``use(config)`` called with each new configuration that loads without an error.
 
-        Several are called in the order given, and the first to raise ConfigError ends the reload: check first, use
+        Several are called in the order given, and the first to raise CcproxyError ends the reload: check first, use
         afterwards.
         """
         self._uses.append(use)
@@ -162,6 +162,8 @@ class ProcessControl:
                     await pending
         except ConfigError as error:
             return ReloadReply(applied=False, problems=tuple(map(str, error.problems)))
+        except CcproxyError as error:
+            return ReloadReply(applied=False, problems=(str(error),))
         except Exception as error:  # the edge of a reload: whatever went wrong, the process goes on as it was
             log.exception("reload failed")
             return ReloadReply(applied=False, problems=(f"{type(error).__name__}; the log says more",))
