@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ccproxy.config.instance import find_instance
+from ccproxy.config.load import Loaded
 from ccproxy.config.model import Config
 from ccproxy.control.client import ControlClient
 from ccproxy.control.lock import read_lock
-from ccproxy.control.process import changed_keys
-from ccproxy.errors import ControlError
+from ccproxy.control.process import ProcessControl, changed_keys
+from ccproxy.errors import ControlError, Problem
+from ccproxy.systemd import Notifier
 from tests.control.program import PidFd, Program
+from tests.support.daemon import TIMEOUT_S
 from tests.support.need import need_linux
 
 DEBUG = "ccproxy: {log_level: DEBUG}"
@@ -152,6 +159,33 @@ def test_a_reload_that_fails_says_why_and_keeps_the_old_configuration(program: P
     assert program.ask("level") == "INFO"
     assert f"configuration: {told}" in program.output()
     assert ("a defect" in program.output()) == (level == "WARNING"), "a traceback is for defects"
+
+
+async def test_reloads_that_come_while_one_runs_are_one(tmp_path: Path) -> None:
+    begun, gate = threading.Semaphore(0), threading.Semaphore(0)
+    warnings = iter("abc")
+
+    def load() -> Loaded:
+        warning = Problem(next(warnings), "…", severity="warning")  # as the file is now, which may change at once
+        begun.release()
+        assert gate.acquire(timeout=TIMEOUT_S)
+        return Loaded(Config(), (warning,), None)
+
+    control = ProcessControl("mcp", find_instance(str(tmp_path), {}), Config(), Notifier(None), load)
+    control.ready()
+    first = asyncio.create_task(control.reload())
+    assert await asyncio.to_thread(begun.acquire, timeout=TIMEOUT_S)
+    later = [asyncio.create_task(control.reload()) for _ in range(100)]
+    await asyncio.sleep(0)
+    later.pop().cancel()  # one who asked went away
+    gate.release()
+    assert await asyncio.to_thread(begun.acquire, timeout=TIMEOUT_S)
+    last = asyncio.create_task(control.reload())
+    gate.release(2)
+    async with asyncio.timeout(TIMEOUT_S):
+        assert (await first).problems == ("a: …",)
+        assert {(await each).problems for each in later} == {("b: …",)}
+        assert (await last).problems == ("c: …",), "it came when the file had been read already"
 
 
 def test_routes_are_added_and_fail_one_at_a_time(program: Program) -> None:

@@ -101,6 +101,8 @@ class ProcessControl:
         self._state = "starting"
         self._started_at = time.time()
         self._one_reload = asyncio.Lock()
+        self._next_reload: asyncio.Task[ReloadReply] | None = None
+        """Waits for its turn; a burst of signals costs two reloads, not one each."""
 
     def ready(self) -> None:
         """Connections are served from now on. Tells systemd, or the activator, and opens the control socket."""
@@ -136,10 +138,16 @@ class ProcessControl:
     async def reload(self) -> ReloadReply:
         """Read the configuration again and use it. A bad one is refused: the old one stays, each problem is logged.
 
-        Waits for ``ready``: before that there is nobody to give it to.
+        Waits for ``ready``: before that there is nobody to give it to. All who ask while one runs share the next one.
         """
         await self.ready_event.wait()
+        if self._next_reload is None:
+            self._next_reload = asyncio.create_task(self._reload_in_turn(), name="reload")
+        return await asyncio.shield(self._next_reload)  # it is not only for who asked first
+
+    async def _reload_in_turn(self) -> ReloadReply:
         async with self._one_reload:
+            self._next_reload = None  # who asks from here on may have changed what is being read
             self.notifier.reloading()
             reply = await self._try_reload()
             for problem in reply.problems:
