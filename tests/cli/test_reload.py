@@ -27,11 +27,12 @@ def test_a_new_configuration_is_used_and_its_warnings_shown(
     with Program().listen().start() as program:
         program.told("READY=1")
         enter(program, environment)
-        program.write_config("ccproxy: {log_level: DEBUG, hst: 1}")
+        program.write_config("ccproxy: {log_level: DEBUG, hst: 1, mcp: {http: {port: 4999}}}")
         assert main(["reload"]) == 0
         shown = capsys.readouterr()
         assert shown.out == "The new configuration is in use.\n"
         assert "hst" in shown.err
+        assert "mcp.http.port: the new value is used after a restart\n" in shown.err
         assert program.ask("level") == "DEBUG"
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from ccproxy.config.inspector import MitmproxyOptions
 from ccproxy.config.instance import find_instance
 from ccproxy.config.load import Loaded
 from ccproxy.config.model import Config
 from ccproxy.control.client import ControlClient
 from ccproxy.control.lock import read_lock
-from ccproxy.control.process import ProcessControl, changed_keys
+from ccproxy.control.process import RESTART_KEYS, ProcessControl, changed_keys
 from ccproxy.errors import ControlError, Problem
 from ccproxy.systemd import Notifier
 from tests.control.program import PidFd, Program
@@ -273,6 +274,34 @@ def test_it_goes_with_the_activator_that_started_it() -> None:
         ended.close()
 
 
-def test_only_what_needs_a_restart_is_reported() -> None:
-    new = Config.model_validate({"port": 1, "log_level": "DEBUG", "mcp": {"http": {"enabled": False}}})
-    assert changed_keys(Config(), new) == ["port", "mcp.http.enabled"]
+@pytest.mark.parametrize(
+    ("section", "keys"),
+    [
+        ({"host": "::1", "port": 1, "sidecar": {"port": 2}}, ["host", "port", "sidecar.port"]),
+        (
+            {"mcp": {"http": {"enabled": False, "host": "::1", "port": 3, "auth": {"type": "env", "env": "X"}}}},
+            ["mcp.http.enabled", "mcp.http.host", "mcp.http.port"],
+        ),
+        (
+            {"inspector": {"port": 4, "cert_dir": "/c", "tls_keylog": True, "transforms": [{"dest_provider": "echo"}]}},
+            ["inspector.port", "inspector.cert_dir", "inspector.tls_keylog"],
+        ),
+        ({"upstream_ca_file": "/ca.pem"}, ["upstream_ca_file"]),
+        (
+            {"log_file": "/l", "use_journal": True, "journal_identifier": "x", "log_level": "DEBUG"},
+            ["log_file", "journal_identifier", "use_journal"],
+        ),
+        (
+            {"limits": {"web_view_bytes": 5, "body_bytes": 6}, "shutdown_timeout_s": 7},
+            ["limits.web_view_bytes", "shutdown_timeout_s"],
+        ),
+    ],
+)
+def test_only_what_needs_a_restart_is_reported(section: dict[str, object], keys: list[str]) -> None:
+    assert changed_keys(Config(), Config.model_validate(section)) == keys
+
+
+def test_what_is_handed_to_mitmproxy_needs_a_restart_but_for_what_ccproxy_does_itself() -> None:
+    ours = {"inspector.mitmproxy.stream_large_bodies"}
+    handed = {f"inspector.mitmproxy.{name}" for name in MitmproxyOptions.model_fields} - ours
+    assert {key for key in RESTART_KEYS if key.startswith("inspector.mitmproxy.")} == handed
