@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ccproxy.peer import peer_uid
+from ccproxy.peer import listener_uid, peer_uid
 from tests.support.need import need, need_linux
 
 assert encodings.idna  # a child that has become another user cannot import it any more
@@ -113,3 +113,11 @@ def test_it_is_cheap_enough_for_every_connection() -> None:
             for _ in range(200):
                 peer_uid(local, peer)
             assert (time.process_time() - began) / 200 < 0.001
+
+
+def test_who_listens_is_told_before_anybody_accepts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert listener_uid(listening.getsockname()) == os.getuid()
+        port = listening.getsockname()[1]
+    assert listener_uid(("127.0.0.1", port)) is None
+    assert listener_uid(("nonsense", port)) is None

@@ -13,6 +13,7 @@
         ├── NotFound              404
         ├── PayloadTooLarge       413
         ├── UpgradeRefused        426
+        ├── HeadersTooLarge       431
         ├── NotBuilt              501  no route, or a route that needs what is not built
         ├── UpstreamError         502  the provider could not be reached or broke off
         └── UpstreamTimeout       504
@@ -126,6 +127,13 @@ class UpgradeRefused(RequestError):
     """A WebSocket was asked for on a path that is served by POST; clients fall back at once."""
 
     status: ClassVar[int] = 426
+
+
+class HeadersTooLarge(RequestError):
+    """The header block exceeds the limit."""
+
+    status: ClassVar[int] = 431
+    kind: ClassVar[Kind] = "too_large"
 
 
 class NotBuilt(RequestError):

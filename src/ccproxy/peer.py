@@ -35,6 +35,7 @@ REPLY = struct.Struct("=BBBB")
 """struct inet_diag_msg up to its id: family, state, timer, retransmits."""
 REPLY_END = struct.Struct("=IIIII")
 """And after it: expires, receive queue, send queue, uid, inode."""
+REPLY_BYTES = HEADER.size + REPLY.size + SOCKET_ID.size + INTERFACE_AND_COOKIE.size + REPLY_END.size
 ANSWER_TIMEOUT_S = 0.1
 
 
@@ -48,8 +49,28 @@ def peer_uid(local: Address, peer: Address) -> int | None:
     ours, theirs = _normal(local[0]), _normal(peer[0])
     if ours is None or theirs is None or ours.version != theirs.version:
         return None
-    family = socket.AF_INET if ours.version == 4 else socket.AF_INET6
     wanted = SOCKET_ID.pack(peer[1], local[1], theirs.packed.ljust(16, b"\0"), ours.packed.ljust(16, b"\0"))
+    return _read_uid(_ask(ours.version, wanted), peer[1], local[1])
+
+
+def listener_uid(address: Address) -> int | None:
+    """The user id of the process that listens on ``address``; None when it cannot be told, or nobody does.
+
+    A connection that waits in the queue of a socket-activated process has no owner yet, but who listens will get it.
+    """
+    if sys.platform != "linux" or (ours := _normal(address[0])) is None:
+        return None
+    nobody = SOCKET_ID.pack(address[1], 0, ours.packed.ljust(16, b"\0"), bytes(16))
+    answer = _ask(ours.version, nobody)
+    if len(answer) < REPLY_BYTES or REPLY.unpack_from(answer, HEADER.size)[1] != TCP_LISTEN:
+        return None
+    uid, inode = REPLY_END.unpack_from(answer, REPLY_BYTES - REPLY_END.size)[3:]
+    return int(uid) if inode else None
+
+
+def _ask(version: int, wanted: bytes) -> bytes:
+    """The kernel's answer about the one socket with this id; empty if it cannot be asked."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
     body = (
         REQUEST.pack(family, socket.IPPROTO_TCP, 0, ALL_STATES)
         + wanted
@@ -60,20 +81,19 @@ def peer_uid(local: Address, peer: Address) -> int | None:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as netlink:
             netlink.settimeout(ANSWER_TIMEOUT_S)
             netlink.sendto(header + body, (0, 0))
-            return _read_uid(netlink.recv(4096), peer[1], local[1])
+            return netlink.recv(4096)
     except OSError:
-        return None
+        return b""
 
 
 def _read_uid(answer: bytes, their_port: int, our_port: int) -> int | None:
     """The uid in the kernel's answer, if the answer is about the connection that was asked for."""
     id_at = HEADER.size + REPLY.size
-    end_at = id_at + SOCKET_ID.size + INTERFACE_AND_COOKIE.size
-    if len(answer) < end_at + REPLY_END.size or HEADER.unpack_from(answer)[1] != SOCK_DIAG_BY_FAMILY:
+    if len(answer) < REPLY_BYTES or HEADER.unpack_from(answer)[1] != SOCK_DIAG_BY_FAMILY:
         return None  # NLMSG_ERROR: there is no such socket
     state = REPLY.unpack_from(answer, HEADER.size)[1]
     source, destination = struct.unpack_from("!HH", answer, id_at)
-    uid, inode = REPLY_END.unpack_from(answer, end_at)[3:]
+    uid, inode = REPLY_END.unpack_from(answer, REPLY_BYTES - REPLY_END.size)[3:]
     if state == TCP_LISTEN or (source, destination) != (their_port, our_port):
         return None  # no connection matched, so the kernel offered a listener
     # A socket whose owner has closed it (FIN_WAIT, TIME_WAIT) has no inode, and "0" in place of its uid.

@@ -109,14 +109,24 @@ async def test_a_reason_phrase_is_no_hiding_place(stand: Stand) -> None:
         assert (await head_of(stand)).startswith(b"HTTP/1.1 400 Try Again\r\n")
 
 
-@pytest.mark.parametrize("status", ["101 Switching Protocols", "103 Early Hints"])
 @pytest.mark.parametrize("kind", ["h1", "h2c"])
-async def test_no_upstream_turns_its_connection_into_a_tunnel(stand: Stand, status: str, kind: str) -> None:
+async def test_no_upstream_turns_its_connection_into_a_tunnel(stand: Stand, kind: str) -> None:
     """Behind a 101 nothing would be framed, searched or bounded."""
-    text = f"HTTP/1.1 {status}\r\nconnection: upgrade\r\nupgrade: own\r\n\r\nHTTP/1.1 200 OK\r\nx: {REAL}\r\n\r\n"
+    text = f"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\nHTTP/1.1 200 OK\r\nx: {REAL}\r\n\r\n"
     async with stand.upstream("plain", saying(text)), connect(kind, stand.port) as client:
         reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
         said = await reply.json()
         assert reply.status == 502
         assert "protocol" in said["error"]["message"]
         assert REAL not in repr(said)
+
+
+@pytest.mark.parametrize(
+    "interim", ["100 Continue\r\n", "103 Early Hints\r\nlink: </a>\r\n", "102 Processing\r\n\r\nHTTP/1.1 103 \r\n"]
+)
+async def test_answers_before_the_final_one_are_skipped(stand: Stand, interim: str) -> None:
+    text = f"HTTP/1.1 {interim}\r\nHTTP/1.1 200 OK\r\nx: {REAL}\r\ncontent-length: 2\r\n\r\n{{}}"
+    async with stand.upstream("plain", saying(text)), connect("h1", stand.port) as client:
+        reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
+        assert (reply.status, await reply.rest()) == (200, b"{}")
+        assert REAL not in repr(reply.headers)

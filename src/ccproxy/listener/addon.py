@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -34,12 +35,12 @@ from ccproxy.errors import CcproxyError, Forbidden, RequestError
 from ccproxy.flows.record import FlowRecord
 from ccproxy.flows.redact import Redactor
 from ccproxy.guard import check_dialled
-from ccproxy.listener import attempt, backpressure, ingress, respond
+from ccproxy.listener import attempt, backpressure, closing, ingress, respond
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.failures import in_words
 from ccproxy.listener.forward import Forwarder
 from ccproxy.listener.policy import Policy
-from ccproxy.peer import peer_uid
+from ccproxy.peer import listener_uid, peer_uid
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,9 @@ class ProxyAddon:
     def client_connected(self, client: connection.Client) -> None:
         # Every HTTP/2 stream to an HTTP/1 upstream has a connection of its own. mitmproxy lets five run at once, the
         # sixth waits for the end of one; and when the client leaves, those that wait never end.
-        self.connections[client.id].max_conns = defaultdict(lambda: asyncio.Semaphore(HTTP2_STREAMS))
+        handler = self.connections[client.id]
+        handler.max_conns = defaultdict(lambda: asyncio.Semaphore(HTTP2_STREAMS))
+        closing.install(handler)
         self.unasked.add(client.id)
         if isinstance(client.proxy_mode, mode_specs.ReverseMode):
             self.uids[client.id] = peer_uid(client.sockname[:2], client.peername[:2])
@@ -138,11 +141,12 @@ class ProxyAddon:
         address, peer, local = server.address, server.peername, server.sockname
         if address is None or peer is None:
             return
-        if self.is_own_hop(address):
-            return
         target = Target("https" if server.tls else "http", address[0], address[1], "/")
         try:
-            check_dialled(target, peer[0], self.policy.egress, local_ip=local[0] if local else None)
+            if self.policy.is_own_hop(*address[:2]):
+                self.check_own(address, local, peer)
+            else:
+                check_dialled(target, peer[0], self.policy.egress, local_ip=local[0] if local else None)
         except Forbidden as error:
             log.warning("%s", error)
             for exchange in self.exchanges.values():
@@ -156,11 +160,24 @@ class ProxyAddon:
         assert isinstance(writer, asyncio.StreamWriter)
         writer.transport.abort()
 
-    def is_own_hop(self, address: tuple[str, int]) -> bool:
-        """Our own private sockets, to which this process itself sends: echo, sidecar, MCP."""
-        config = self.policy.config
-        ports = {self.policy.echo_port, config.sidecar.port, config.mcp.http.port}
-        return address[0] in ("127.0.0.1", config.mcp.http.host) and address[1] in ports
+    def check_own(self, address: tuple[str, int], local: tuple[str, int] | None, peer: tuple[str, int]) -> None:
+        """Credentials go to the sidecar: somebody else who holds its port now must not get them."""
+        uid = peer_uid(local[:2], peer[:2]) if local is not None else None
+        if uid is None:  # not accepted yet: the process is being started for it
+            uid = listener_uid(peer[:2])
+        if sys.platform == "linux" and uid != self.policy.own_uid:
+            raise Forbidden(
+                f"port {address[1]} should be a process of ccproxy's own, and is held by "
+                f"{'somebody who cannot be told' if uid is None else f'user {uid}'}; nothing was sent"
+            )
+
+    def stop_connecting(self, exchange: Exchange) -> None:
+        """End what waits for the connection that this exchange wants; it is told that there is none."""
+        handler = self.connections.get(exchange.flow.client_conn.id)
+        for server, transport in list(handler.transports.items()) if handler is not None else ():
+            is_its = isinstance(server, connection.Server) and server.address and exchange.dials(server.address)
+            if is_its and transport.handler is not None and not server.timestamp_tls_setup:
+                transport.handler.cancel("provider_timeout")
 
     def tls_start_server(self, data: tls.TlsData) -> None:
         """Where credentials go, the certificate is checked, whatever ``ssl_insecure`` says."""
@@ -176,13 +193,12 @@ class ProxyAddon:
         if flow.error is not None:
             return  # malformed; mitmproxy ends it after this hook
         exchange = ingress.begin(flow, self.policy, self.uids.get(flow.client_conn.id))
+        exchange.stop_connecting = lambda: self.stop_connecting(exchange)
         self.exchanges[flow.id] = exchange
         self.idle.clear()
-        if flow.request.stream:  # stream_large_bodies: it leaves before its body is here
-            if exchange.refused is None:
-                await self.forward(exchange)
-            if exchange.refused is not None:
-                flow.request.stream = False
+        if exchange.refused is None and ingress.is_large(flow.request, self.policy):
+            await self.forward(exchange)  # it leaves before its body is here, and no hook sees that
+            flow.request.stream = exchange.refused is None
 
     async def request(self, flow: http.HTTPFlow) -> None:
         flow.request.trailers = None  # nobody judged what is in them (RFC 9110 §6.5.1 lets us drop them)
@@ -210,7 +226,7 @@ class ProxyAddon:
         if exchange is None or flow.response is None:
             return
         if exchange.told is flow.response or (exchange.is_builtin and exchange.target is None):
-            if self.closing:
+            if self.closing and not flow.request.is_http2:
                 flow.response.headers["connection"] = "close"
             return
         try:
@@ -261,6 +277,6 @@ class ProxyAddon:
         answer = exchange.answer
         if answer is not None and flow.response is not None and not flow.response.data.content:
             flow.response.data.content = b"".join(answer.capture.parts)
-        if not (exchange.is_builtin and exchange.target is None):
+        if not exchange.is_builtin:
             self.keep(exchange.record)
         self.show(flow)

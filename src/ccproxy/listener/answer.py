@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from ccproxy.flows.record import Body
 from ccproxy.listener.coding import Decoder, Undecodable
+
+BOMB_BYTES: Final = 16 << 20
+"""One chunk off the wire (64 KiB at most) that decodes to more is an attack: events and JSON shrink to a tenth."""
 
 
 class Tap(Protocol):
@@ -68,16 +71,17 @@ class Answer:
         capture: Capture,
         *,
         decoder: Decoder | None = None,
-        pass_decoded: bool = True,
         scrub: Scrub | None = None,
         tap: Tap | None = None,
     ) -> None:
         self.capture = capture
         self.decoder = decoder
-        self.pass_decoded = pass_decoded
-        """Whether the client gets the decoded bytes (its headers then name no coding) or the wire's own."""
         self.scrub = scrub
         self.tap = tap
+        self.decoded = 0
+        """Bytes that the current chunk has become."""
+        self.on_break: Callable[[], None] = lambda: None
+        """Called once, when the body turns out not to be what its coding says."""
         self.broken = ""
         """Why decoding failed; the rest of the body is withheld."""
         self.on_end: Callable[[], bytes] = bytes
@@ -89,12 +93,17 @@ class Answer:
         if self.decoder is None:
             return [] if self.broken else self.watch(chunk)
         out: list[bytes] = []
+        self.decoded = 0
         try:
             for piece in () if self.broken else self.decoder.feed(chunk):
+                self.decoded += len(piece)
+                if self.decoded > BOMB_BYTES:
+                    raise Undecodable(f"{len(chunk)} bytes of it become more than {BOMB_BYTES}")
                 out += self.watch(piece)
         except Undecodable as err:
             self.broken = f"the provider's answer is not of the content coding that it names: {err}"
-        return out if self.pass_decoded else [chunk]
+            self.on_break()
+        return out
 
     def watch(self, chunk: bytes) -> list[bytes]:
         if self.scrub is not None:

@@ -23,7 +23,9 @@ This leans on mitmproxy internals: the states of ``HttpStream``, ``_paused``, ``
 from __future__ import annotations
 
 import asyncio
+import html
 import itertools
+import re
 from collections.abc import Generator
 from typing import Any, Final, Protocol
 
@@ -36,12 +38,19 @@ from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.version import VERSION
 
+from ccproxy.lightllm.failure import Failure, encode_failure
+
 type Commands = Generator[commands.Command, Any]
 
 HELD_BYTES: Final = 1 << 20
 """Most bytes of an answer's body that are held while its fate is decided; an endless one is cut there."""
 DRAINED_BODIES: Final = 4
 """A refused request's body is read and dropped up to this many times the limit, so that the client can read why."""
+PIPELINED_BYTES: Final = 1 << 20
+"""Most bytes that a client may send ahead of the answer to its current request, beside a header block."""
+PAGE_TEXT: Final = re.compile(rb"<p>(.*?)</p>", re.DOTALL)
+INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)\d\d[^\n]*\n(?:[^\r\n]+\r?\n)*\r?\n")
+TOO_MUCH: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 FROM_SERVER: Final = (
     mhttp.ResponseHeaders,
     mhttp.ResponseData,
@@ -60,7 +69,13 @@ class Exchange(Protocol):
     """Set by the responseheaders hook: send once more."""
     body_limit: int
     timeout_s: float | None
-    """Longest wait for response headers."""
+    """Longest wait for response headers, the time to connect included."""
+
+    def may_leave(self) -> bool:
+        """Asked right before a connection is made or taken: is the request still what was checked?"""
+
+    def connecting_too_long(self) -> None:
+        """The time is up and there is no connection yet; the exchange ends the attempt to make one."""
 
     def outgoing(self) -> http.Request:
         """The request as it is sent in this attempt: a copy, with the credential."""
@@ -162,11 +177,6 @@ class AttemptStream(mhttp.HttpStream):
         command.event.stream_id = self.attempt_id
         if isinstance(command.event, mhttp.RequestHeaders) and (exchange := self.exchange):
             command.event.request = exchange.outgoing()
-            yield command
-            if exchange.timeout_s is not None:
-                self.deadline = commands.RequestWakeup(exchange.timeout_s)
-                yield self.deadline
-            return
         yield command
 
     def to_client(self, command: mhttp.SendHttp) -> Commands:
@@ -198,9 +208,26 @@ class AttemptStream(mhttp.HttpStream):
         else:
             yield mhttp.SendHttp(error, client)
 
+    def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
+        exchange = self.exchange
+        if exchange is not None:
+            if not exchange.may_leave():
+                error = mhttp.ResponseProtocolError(self.stream_id, "readdressed", mhttp.ErrorCode.KILL)
+                yield from self.handle_protocol_error(error)
+                return False
+            if exchange.timeout_s is not None:
+                self.deadline = commands.RequestWakeup(exchange.timeout_s)
+                yield self.deadline
+        made: bool = yield from super().make_server_connection()
+        return made
+
     def timed_out(self, event: events.Wakeup) -> Commands:
-        waiting = self.server_state == self.state_wait_for_response_headers and not self._paused
-        if event.command is self.deadline and waiting:
+        if event.command is not self.deadline or self.server_state != self.state_wait_for_response_headers:
+            return
+        if self._paused:
+            if isinstance(self._paused.command, mhttp.GetHttpConnection) and (exchange := self.exchange):
+                exchange.connecting_too_long()
+        else:
             yield self.cancel_command()
             yield from self.handle_event(
                 mhttp.ResponseProtocolError(self.attempt_id, "timeout", mhttp.ErrorCode.GENERIC_SERVER_ERROR)
@@ -288,21 +315,41 @@ class AttemptLayer(mhttp.HttpLayer):
         yield from self.event_to_child(self.streams[stream_id], events.Start())
 
     def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.DataReceived) and event.connection is not self.context.client:
+            self.skip_interim(event)
         try:
-            yield from super()._handle_event(event)
-        except (
-            NotImplementedError
-        ) as err:  # mitmproxy 12 has no HTTP/1 trailers; RFC 9112 §7.1.2 lets us drop the message
+            for command in super()._handle_event(event):
+                if isinstance(command, commands.SendData) and command.connection is self.context.client:
+                    command.data = in_json(command.data)
+                yield command
+        except NotImplementedError as err:  # mitmproxy 12 has no HTTP/1 trailers; RFC 9112 §7.1.2 allows to drop them
             yield commands.Log(f"{err} The connection is closed.", 30)
             yield from self.abort(event)
-        if isinstance(event, events.DataReceived) and self.head_too_large(event):
-            yield from self.abort(event, b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n\r\n")
+        if isinstance(event, events.DataReceived) and self.sends_too_much(event):
+            yield from self.abort(event, TOO_MUCH)
 
-    def head_too_large(self, event: events.DataReceived) -> bool:
-        http1 = self.connections.get(event.connection)
-        while http1 is not None and not isinstance(http1, _http1.Http1Connection):
-            http1 = getattr(http1, "child_layer", None) or getattr(http1, "layer", None)
-        return http1 is not None and http1.state == http1.read_headers and len(http1.buf) > self.header_limit
+    def http1(self, event: events.DataReceived) -> _http1.Http1Connection | None:
+        """The HTTP/1 side that reads this connection, below its TLS."""
+        found: object = self.connections.get(event.connection)
+        while found is not None and not isinstance(found, _http1.Http1Connection):
+            found = getattr(found, "child_layer", None) or getattr(found, "layer", None)
+        return found
+
+    def skip_interim(self, event: events.DataReceived) -> None:
+        """Drop 1xx answers before the final one (RFC 9110 §15.2), which mitmproxy would take for it. Not 101."""
+        http1 = self.http1(event)
+        if http1 is None or http1.state != http1.read_headers or http1.buf:
+            return
+        while interim := INTERIM.match(event.data):
+            event.data = event.data[interim.end() :]
+
+    def sends_too_much(self, event: events.DataReceived) -> bool:
+        """A header block without end, or requests piled up behind one that is not answered yet."""
+        http1 = self.http1(event)
+        if http1 is None:
+            return False
+        reading = http1.state == http1.read_headers and len(http1.buf) > self.header_limit
+        return reading or (http1.state == http1.wait and len(http1.buf) > self.header_limit + PIPELINED_BYTES)
 
     def abort(self, event: events.Event, farewell: bytes = b"") -> Commands:
         if not isinstance(event, events.ConnectionEvent):
@@ -312,6 +359,24 @@ class AttemptLayer(mhttp.HttpLayer):
         yield commands.CloseConnection(event.connection)
         if event.connection is not self.context.client:
             yield from super()._handle_event(events.ConnectionClosed(event.connection))
+
+
+def in_json(data: bytes) -> bytes:
+    """mitmproxy's own error page, for what it cannot read as a request at all, as JSON; anything else unchanged."""
+    if not data.startswith(b"HTTP/1."):
+        return data
+    head, _, page = data.partition(b"\r\n\r\n")
+    if b"\r\nServer: mitmproxy " not in head or b"\r\nContent-Type: text/html" not in head:
+        return data
+    said = PAGE_TEXT.search(page)
+    status = int(data[9:12]) if data[9:12].isdigit() else 400
+    text = html.unescape(said[1].decode("utf-8", "replace")) if said else "the request could not be read"
+    body = encode_failure(None, Failure(status, "invalid_request", f"the request is malformed: {text}"))
+    line = head.partition(b"\r\n")[0]
+    return line + b"\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
 
 
 def install(next_layer: layer.NextLayer, seam: Seam, header_limit: int) -> AttemptLayer | None:

@@ -16,13 +16,14 @@ from typing import Final
 from mitmproxy import http
 from xepor import InterceptedAPI
 
-from ccproxy.config.model import Config
+from ccproxy.addresses import Target
 from ccproxy.errors import NotBuilt
 from ccproxy.headers import Headers
 from ccproxy.lightllm.dialect import classify
 from ccproxy.lightllm.failure import Failure
 from ccproxy.listener.failures import response_of
 from ccproxy.listener.models import encode_models, model_names
+from ccproxy.listener.policy import Policy
 
 HELLO: Final = b"ccproxy says hey!"
 MODELS_PATHS: Final = ("/v1/models", "/v1beta/models", "/models")
@@ -34,7 +35,12 @@ def is_builtin(path: str) -> bool:
     return path.partition("?")[0] in PATHS
 
 
-def builtin_api(config: Callable[[], Config]) -> InterceptedAPI:
+def is_models(path: str) -> bool:
+    """Whether a request target is a list of models."""
+    return path.partition("?")[0] in MODELS_PATHS
+
+
+def builtin_api(policy: Callable[[], Policy]) -> InterceptedAPI:
     """The routes. ``api.request(flow)`` sets ``flow.response``, or readdresses the flow (``/mcp``), or does nothing."""
     api = InterceptedAPI(request_passthrough=True)
 
@@ -46,18 +52,18 @@ def builtin_api(config: Callable[[], Config]) -> InterceptedAPI:
     def models(flow: http.HTTPFlow) -> None:
         if flow.request.method == "GET":
             endpoint = classify("GET", flow.request.path, Headers(flow.request.headers.fields))
-            body = encode_models(endpoint.dialect, model_names(config().providers.values()))
+            body = encode_models(endpoint.dialect, model_names(policy().config.providers.values()))
             flow.response = http.Response.make(200, body, {"content-type": "application/json"})
 
     def mcp(flow: http.HTTPFlow) -> None:
-        where = config().mcp.http
-        if not where.enabled:
+        where = policy().mcp
+        if where is None:
             error = NotBuilt("the MCP server is switched off (mcp.http.enabled)")
             flow.response = response_of(None, Failure.of(error), flow.id)
             return
-        host = "127.0.0.1" if where.host in ("0.0.0.0", "::") else where.host  # noqa: S104 - compared, not bound
-        flow.request.scheme, flow.request.host, flow.request.port = "http", host, where.port
-        flow.request.host_header = f"{host}:{where.port}"
+        target = Target("http", *where, flow.request.path)
+        flow.request.scheme, flow.request.host, flow.request.port = target.origin
+        flow.request.host_header = target.authority
 
     def notify(flow: http.HTTPFlow) -> None:
         error = NotBuilt("notifications are not built yet; nothing was kept")

@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from urllib.parse import quote
+from collections.abc import Callable
+from urllib.parse import quote, unquote_plus
 
 from mitmproxy import http
 from mitmproxy.proxy.layers.http import ErrorCode
 
-from ccproxy.addresses import Target
+from ccproxy.addresses import Origin, Target
 from ccproxy.auth.placed import Placed
-from ccproxy.errors import CcproxyError, PayloadTooLarge
+from ccproxy.errors import CcproxyError, Forbidden, PayloadTooLarge
 from ccproxy.flows.record import Attempt, FlowRecord, Message
 from ccproxy.headers import Headers, encode_field
 from ccproxy.lightllm.dialect import Endpoint
 from ccproxy.lightllm.failure import Failure, encode_stream_failure
 from ccproxy.lightllm.tap import StreamTap
 from ccproxy.listener.answer import Answer
-from ccproxy.listener.failures import error_of, in_words, response_of
+from ccproxy.listener.failures import TIMEOUT, error_of, in_words, response_of
 from ccproxy.listener.policy import Policy
 
 
@@ -44,11 +45,14 @@ class Exchange:
         """Where the request goes, as people name it (the sidecar hop is not shown)."""
         self.placed: Placed | None = None
         """The credential of the next send. None: the client's own, or none."""
+        self.dialled: Origin | None = None
+        """What was checked, and must still be so when the connection is made; None while nothing was."""
         self.hop: tuple[tuple[str, str], ...] = ()
         """Headers for the sidecar, if the request goes through it."""
         self.deciding: asyncio.Task[Placed | None] | None = None
         self.answer: Answer | None = None
         self.tap: StreamTap | None = None
+        self.stop_connecting: Callable[[], None] = lambda: None
         self.told: http.Response | None = None
         """Our own answer to a failure."""
 
@@ -62,11 +66,27 @@ class Exchange:
 
     # ------------------------------------------------------------------ what AttemptStream asks
 
+    def may_leave(self) -> bool:
+        """Whether the request still goes where it was checked to go; somebody may have edited it in the web UI."""
+        request = self.flow.request
+        if self.dialled == (request.scheme, request.host, request.port):
+            return True
+        self.refused = Forbidden(
+            f"the request was readdressed to {request.scheme}://{request.host}:{request.port} after it had been checked; "
+            "nothing was sent"
+        )
+        return False
+
+    def connecting_too_long(self) -> None:
+        """``provider_timeout`` has passed and there is no connection yet."""
+        self.refused = self.error_for(ErrorCode.GENERIC_SERVER_ERROR, TIMEOUT)
+        self.stop_connecting()
+
     def outgoing(self) -> http.Request:
         """The request of this attempt: a copy, since ``flow.request`` is shown, stored and replayed."""
         request = self.flow.request
         headers = Headers(request.headers.fields)
-        path = self.target.path if self.target is not None else request.path
+        path = self.target.path if self.target is not None and self.hop else request.path
         if self.placed is not None:
             path = write_credential(headers, path, self.placed)
         if self.hop and self.target is not None:
@@ -100,6 +120,8 @@ class Exchange:
         """The error event of the client's format if it reads an event stream; else only a cut tells it."""
         if self.tap is None or self.answer is None:
             return None
+        if self.tap.complete or self.tap.error is not None:
+            return b""  # the answer is whole, or has said itself what went wrong; only its framing is not
         return self.stream_failure(message)
 
     # ------------------------------------------------------------------ errors in the client's words
@@ -143,5 +165,7 @@ def write_credential(headers: Headers, path: str, placed: Placed) -> str:
         headers.set(name, value)
     if placed.query is not None:
         name, value = placed.query
-        path += f"{'&' if '?' in path else '?'}{quote(name)}={quote(value, safe='')}"
+        bare, _, query = path.partition("?")
+        kept = [pair for pair in query.split("&") if pair and unquote_plus(pair.partition("=")[0]) != name]
+        path = f"{bare}?{'&'.join([*kept, f'{quote(name)}={quote(value, safe="")}'])}"
     return path

@@ -73,6 +73,8 @@ class Forwarder:
         exchange.target = target
         commit(exchange, ctx, target)
         self.choose_hop(exchange)
+        request = exchange.flow.request
+        exchange.dialled = request.scheme, request.host, request.port
 
     async def credential(self, provider: str, policy: Policy) -> Placed:
         """What to write for a provider, which must still be the one that the guard has just judged."""
@@ -92,7 +94,7 @@ class Forwarder:
         if profile is None:
             return
         exchange.hop = (("x-ccproxy-impersonate", profile), ("x-ccproxy-token", self.sidecar_token))
-        readdress(exchange.flow.request, Target("http", LOOPBACK, config.sidecar.port, "/"))
+        readdress(exchange.flow.request, Target("http", LOOPBACK, exchange.policy.born.sidecar.port, "/"))
 
 
 def answer_builtin(exchange: Exchange, api: InterceptedAPI) -> None:
@@ -107,6 +109,7 @@ def answer_builtin(exchange: Exchange, api: InterceptedAPI) -> None:
     if (request.host, request.port) == before:
         raise NotFound(f"{request.method} {request.path.partition('?')[0]}: there is nothing here")
     exchange.target = Target(request.scheme, request.host, request.port, request.path)
+    exchange.dialled = request.scheme, request.host, request.port
     exchange.record.forwarded = Message(request.headers.fields, method=request.method, url=exchange.target.url)
 
 
@@ -191,8 +194,11 @@ def commit(exchange: Exchange, ctx: Context, target: Target) -> None:
         ctx.headers.set(
             "content-length", str(len(body))
         )  # an HTTP/2 client need not say it, an HTTP/1 upstream must know
-    request.headers.fields = ctx.headers.fields
     readdress(request, target)
+    if request.is_http2:  # RFC 9113 §8.3.1: :authority, and no Host beside it; towards HTTP/1 mitmproxy writes Host
+        ctx.headers.remove("host")
+        request.data.authority = target.authority.encode()
+    request.headers.fields = ctx.headers.fields
     same = body is record.request.body.data
     record.forwarded = Message(
         ctx.headers.fields,

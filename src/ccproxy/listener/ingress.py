@@ -11,12 +11,12 @@ from mitmproxy import http
 from mitmproxy.proxy import mode_specs
 
 from ccproxy import sentinel
-from ccproxy.errors import BadRequest, PayloadTooLarge, RequestError, UpgradeRefused
+from ccproxy.errors import BadRequest, HeadersTooLarge, PayloadTooLarge, RequestError, UpgradeRefused
 from ccproxy.flows.record import FlowRecord, Listener, Message
 from ccproxy.guard import Arrival, check_client, check_ingress, check_jailed, strip_internal
 from ccproxy.headers import Headers
 from ccproxy.lightllm.dialect import classify
-from ccproxy.listener.builtin import is_builtin
+from ccproxy.listener.builtin import is_builtin, is_models
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.policy import Policy
 
@@ -47,10 +47,11 @@ def begin(flow: http.HTTPFlow, policy: Policy, uid: int | None) -> Exchange:
         check(exchange, headers, listener, uid)
     except RequestError as error:
         exchange.refused = error
+        request.headers.pop("expect", None)  # nobody is asked to go on with a body that is not wanted
     else:
         strip_internal(headers, DOCUMENTED if listener == "reverse" else frozenset())
         request.headers.fields = headers.fields
-    if listener == "reverse" and is_builtin(request.path) and not has_sentinel(exchange, headers):
+    if listener == "reverse" and is_builtin(request.path) and not asks_provider(exchange, headers):
         record.route = "builtin"
     return exchange
 
@@ -84,6 +85,8 @@ def check(exchange: Exchange, headers: Headers, listener: Listener, uid: int | N
             expected_token=policy.listener_token,
             trust_windows_host=policy.config.trust_windows_host,
         )
+    if (size := sum(len(name) + len(value) + 4 for name, value in headers.fields)) > policy.config.limits.header_bytes:
+        raise HeadersTooLarge(f"the headers take {size} bytes (limits.header_bytes)")
     if length.isdigit() and int(length) > exchange.body_limit:
         exchange.body_too_large()
         raise exchange.refused or PayloadTooLarge("the request body is too large")
@@ -93,8 +96,15 @@ def check(exchange: Exchange, headers: Headers, listener: Listener, uid: int | N
         raise BadRequest(f"{request.method} is not served: this is a reverse proxy, set it as the client's base URL")
 
 
-def has_sentinel(exchange: Exchange, headers: Headers) -> bool:
-    """Whether a sentinel sends this request to a provider, builtin path or not (``GET /v1/models``)."""
-    if exchange.refused is not None:
+def is_large(request: http.Request, policy: Policy) -> bool:
+    """Whether ``stream_large_bodies`` has this body streamed through. Its length must be announced: mitmproxy's own
+    option would also turn to streaming in the middle of a body, before any hook or guard has seen the request."""
+    length, limit = request.headers.get("content-length", ""), policy.stream_bytes
+    return limit is not None and length.isdigit() and int(length) > limit
+
+
+def asks_provider(exchange: Exchange, headers: Headers) -> bool:
+    """Whether a sentinel sends this request for a list of models to its provider."""
+    if exchange.refused is not None or not is_models(exchange.flow.request.path):
         return False
     return sentinel.find(headers, exchange.flow.request.path, has_body=False) is not None

@@ -17,16 +17,21 @@ from ccproxy.listener.master import ListenerMaster
 
 LEVELS: Final = {"error": "ERROR", "warn": "WARNING", "info": "INFO", "alert": "WARNING", "debug": "DEBUG"}
 NOISY: Final = ("xepor", "tornado", "asyncio", "hpack", "mitmproxy.tools.web.webaddons")
+REVERSE: Final = r":1$"
+"""Matches what mitmproxy takes for the destination of a reverse connection: the placeholder, and the client's Host with
+its port. These options are about jails; a reverse connection that they hit would become a raw tunnel to nowhere."""
+NOT_REVERSE: Final = r"^(?!.*:1$).*?(?:{})"
 
 
 def first_options(config: Config, instance: Instance) -> options.Options:
     """The options that a master is made with. Raises ConfigError for a CA that is not there."""
+    allowed = list(config.inspector.mitmproxy.allow_hosts)
     opts = options.Options(confdir=str(confdir(config, instance)))
     opts.update(
         ssl_insecure=config.inspector.mitmproxy.ssl_insecure,
         ssl_verify_upstream_trusted_ca=upstream_bundle(config, instance),
-        ignore_hosts=list(config.inspector.mitmproxy.ignore_hosts),
-        allow_hosts=list(config.inspector.mitmproxy.allow_hosts),
+        ignore_hosts=[NOT_REVERSE.format(pattern) for pattern in config.inspector.mitmproxy.ignore_hosts],
+        allow_hosts=allowed and [*allowed, REVERSE],
     )
     return opts
 
@@ -38,7 +43,6 @@ def later_options(master: ListenerMaster, config: Config, web_password: str) -> 
         connection_strategy="lazy",  # the placeholder upstream must never be dialled
         keep_host_header=True,  # the client's own Host is what ingress judges
         store_streamed_bodies=False,  # every answer is streamed; our own capture is bounded
-        stream_large_bodies=None if ours.stream_large_bodies is None else str(ours.stream_large_bodies),
         body_size_limit=None if ours.body_size_limit is None else str(ours.body_size_limit),
         web_host=ours.web_host,
         web_port=config.inspector.port,

@@ -10,6 +10,7 @@ Every answer is streamed; nothing is held but a capture up to ``flows.body_limit
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from ccproxy.listener.attempt import settled
 from ccproxy.listener.coding import decoder
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.failures import FLOW_HEADER
+from ccproxy.listener.framing import frame, has_body
 from ccproxy.upstream.attempt import Answer as AnswerHead
 from ccproxy.upstream.attempt import Resend, decide
 
@@ -69,9 +71,10 @@ async def consider(exchange: Exchange, credentials: Credentials) -> bool:
 
 def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> None:
     """Prepare the answer for its way to the client. ``closing``: this process drains, the connection ends with it."""
-    response = exchange.flow.response
-    assert response is not None
-    record = exchange.record
+    assert exchange.flow.response is not None
+    # Towards the client it is an answer of its own: mitmproxy reads the framing of the upstream's off the original.
+    response = exchange.flow.response = own_copy(exchange.flow.response)
+    request, record = exchange.flow.request, exchange.record
     record.first_byte_at = time.time()
     record.response = Message(headers=response.headers.fields, status=response.status_code)
     if response.status_code < 200:
@@ -87,30 +90,46 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
         headers.fields = scrub_fields(headers.fields, redactor)
         if redactor.scrub(reason := response.data.reason) is not reason:
             response.data.reason = status_codes.RESPONSES.get(response.status_code, "").encode()
-    if closing and not exchange.flow.request.is_http2:
-        headers.set("connection", "close")
     capture = Capture(exchange.policy.config.flows.body_limit_bytes)
     answer = Answer(capture, scrub=scrub)
     coding = headers.get("content-encoding")
     known = exchange.endpoint.dialect is not None
-    if coding and coding != "identity" and exchange.flow.request.method != "HEAD" and (scrub is not None or known):
+    coded = bool(coding) and coding != "identity" and has_body(request, response.status_code)
+    if coded and (scrub is not None or known):
         answer.decoder = decoder(coding)
         if answer.decoder is not None:
-            unframe(headers, exchange.flow.request, response)
-            answer.pass_decoded = True
+            headers.remove("content-encoding")
         elif scrub is not None:
             failure = Failure(502, "upstream", UNSEARCHABLE.format(coding), exchange.flow.id)
             withhold(exchange, 502, lambda _: failure)
             return
     content_type = headers.get("content-type").lower()
-    readable = not coding or coding == "identity" or answer.decoder is not None
+    readable = not coded or answer.decoder is not None
     if exchange.endpoint.dialect is not None and readable and is_stream(exchange, content_type):
         exchange.tap = answer.tap = StreamTap(exchange.endpoint.dialect)
     answer.on_end = lambda: ending(exchange)
-    if headers.fields is not response.headers.fields:
-        response.headers.fields = headers.fields
+    answer.on_break = lambda: cut(exchange)
+    frame(headers, request, response.status_code, changed=answer.decoder is not None or answer.tap is not None)
+    if closing and not request.is_http2:
+        headers.set("connection", "close")
+    response.headers.fields = headers.fields
     exchange.answer = answer
     response.stream = answer
+
+
+def own_copy(response: http.Response) -> http.Response:
+    copied = copy.copy(response)
+    copied.data = copy.copy(response.data)
+    copied.data.headers = http.Headers(response.headers.fields)
+    return copied
+
+
+def cut(exchange: Exchange) -> None:
+    """End an answer that cannot be passed on whole so that its client notices: without the end of its framing."""
+    assert exchange.answer is not None
+    exchange.record.error = exchange.answer.broken
+    if exchange.tap is None and exchange.flow.killable:  # an event stream says it by its error event
+        exchange.flow.kill()
 
 
 def end_interim(exchange: Exchange, response: http.Response) -> None:
@@ -135,18 +154,6 @@ def is_stream(exchange: Exchange, content_type: str) -> bool:
     return content_type.startswith("text/event-stream") or (array and content_type.startswith("application/json"))
 
 
-def unframe(headers: Headers, request: http.Request, response: http.Response) -> None:
-    """The length is not known any more: HTTP/1.1 gets chunks, HTTP/1.0 a close; HTTP/2 frames by itself."""
-    headers.remove("content-length", "content-encoding")
-    if request.is_http2:
-        headers.remove("transfer-encoding")
-    elif request.http_version == "HTTP/1.1":
-        headers.set("transfer-encoding", "chunked")
-    else:
-        headers.remove("transfer-encoding")
-        headers.set("connection", "close")
-
-
 def withhold(exchange: Exchange, status: int, compose: Callable[[bytes], Failure]) -> None:
     """Give the client an error of ours instead of this answer. ``compose`` is given the start of the answer's body."""
     flow, record = exchange.flow, exchange.record
@@ -160,10 +167,11 @@ def withhold(exchange: Exchange, status: int, compose: Callable[[bytes], Failure
         record.answered = Message(response.headers.fields, Body(told, len(told)), status=status)
         return told
 
-    headers = Headers(((b"content-type", b"application/json"), (FLOW_HEADER.encode(), flow.id.encode())))
-    unframe(headers, flow.request, response)
+    headers = Headers(((b"content-type", b"application/json"),))
+    frame(headers, flow.request, status, changed=True)
+    headers.set(FLOW_HEADER, flow.id)
     response.headers.fields = headers.fields
-    response.status_code = status
+    response.status_code, response.reason = status, status_codes.RESPONSES.get(status, "")
     response.stream = Withheld(body)
 
 

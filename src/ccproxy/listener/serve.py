@@ -33,8 +33,10 @@ from ccproxy.listener.addon import ProxyAddon
 from ccproxy.listener.adopt import adopt
 from ccproxy.listener.attempt import check_internals
 from ccproxy.listener.builtin import builtin_api
+from ccproxy.listener.flow_log import log_flows
 from ccproxy.listener.forward import Forwarder
 from ccproxy.listener.master import ListenerMaster
+from ccproxy.listener.memory import give_back
 from ccproxy.listener.options import first_options, later_options, quiet_loggers, web_hosts, web_password_of
 from ccproxy.listener.policy import Policy, policy_of
 from ccproxy.listener.readiness import probe_readiness
@@ -46,8 +48,6 @@ WEB_TOKEN: Final = "web-token"  # noqa: S105 - a file name
 """File in the listener's runtime folder; the CLI builds the web UI's URL from it."""
 FIRST_REQUEST_S: Final = 1.0
 """How long a stop waits for the first request of a connection that was accepted before it."""
-FIXED_KEYS: Final = ("host", "port", "inspector", "mcp", "sidecar", "upstream_ca_file")
-"""What is bound, opened or handed to mitmproxy once: a reload warns that it takes a restart."""
 
 
 class Echo(Protocol):
@@ -98,7 +98,7 @@ async def serve(
     control.scrub_logs(redactor.scrub)
     echo = Embedded(start_echo)
     try:
-        policy = await policy_for(config, credentials, echo)
+        policy = await policy_for(config, config, credentials, echo)
         writer = FlowWriter(instance.store_path, redactor, FlowLimits.of(config))
         master = ListenerMaster(first_options(config, instance), web_hosts(config), config.limits.web_view_bytes)
         later_options(master, config, web_password)
@@ -106,15 +106,20 @@ async def serve(
             policy=policy,
             credentials=credentials,
             redactor=redactor,
-            forwarder=Forwarder(credentials, sidecar_token, builtin_api(lambda: addon.policy.config)),
+            forwarder=Forwarder(credentials, sidecar_token, builtin_api(lambda: addon.policy)),
             keep=writer.put,
             show=master.shown.add,
             connections=master.proxyserver.connections,
         )
         master.addons.add(addon)
+        log_flows(master, config.inspector.mitmproxy.flow_detail)
         reporting(control, addon, writer, config, echo)
         control.route(CLEAR, clearing(writer, master))
-        await run(master, sockets, control, addon, config.shutdown_timeout_s)
+        trimming = asyncio.create_task(give_back(lambda: master.shown.passed))
+        try:
+            await run(master, sockets, control, addon, config.shutdown_timeout_s)
+        finally:
+            trimming.cancel()
         await asyncio.to_thread(writer.close, 5.0)
     finally:
         await credentials.close()
@@ -122,26 +127,24 @@ async def serve(
         (runtime / WEB_TOKEN).unlink(missing_ok=True)
 
 
-async def policy_for(config: Config, credentials: Credentials, echo: Embedded) -> Policy:
+async def policy_for(config: Config, born: Config, credentials: Credentials, echo: Embedded) -> Policy:
     """Load hooks, read the listener token. Raises ConfigError or CredentialError."""
     pipeline = load_pipeline(config.hooks.inbound, config.hooks.outbound)
     token = config.listener_token
     if token is not None:
         token = await read_secret("listener_token", token, config, environ=os.environ)
         credentials.add_secret("listener", token)
-    return policy_of(config, pipeline, token, await echo.port(config))
+    return policy_of(config, born, pipeline, token, await echo.port(config))
 
 
 def reporting(control: ProcessControl, addon: ProxyAddon, writer: FlowWriter, config: Config, echo: Embedded) -> None:
     """Answer reloads and questions about the state."""
 
     async def reload(new: Config) -> None:
-        policy = await policy_for(new, addon.credentials, echo)
+        policy = await policy_for(new, config, addon.credentials, echo)
         addon.credentials.replace(new)
         addon.replace(policy)
         writer.limits = FlowLimits.of(new)
-        if changed := [key for key in FIXED_KEYS if getattr(new, key) != getattr(config, key)]:
-            log.warning("these keys take effect at the next start: %s", ", ".join(changed))
 
     def facts() -> JsonObject:
         return {
