@@ -16,6 +16,7 @@ from ccproxy.activator.ports import bind_tcp, bind_unix, check_free
 from ccproxy.activator.process import Process
 from ccproxy.activator.unit import Unit
 from ccproxy.config.instance import Instance, find_instance
+from ccproxy.control.hardening import forbid_core_dumps
 from ccproxy.control.lock import Lock, read_lock
 from ccproxy.control.protocol import UNIT_SOCKETS, web_ui_url
 from ccproxy.errors import CcproxyError
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 after SIGTERM or Ctrl-C; 1 when a port is taken, the instance runs already or the listener cannot start."""
+    forbid_core_dumps()
     environ = dict(os.environ)
     notifier = Notifier.take(os.environ)
     environ.pop("NOTIFY_SOCKET", None)
