@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any, Final
 
 import tornado.httpserver
@@ -21,7 +21,9 @@ from mitmproxy import flow, http, master, options
 from mitmproxy.tools.web import app
 from mitmproxy.tools.web.master import WebMaster
 
+from ccproxy.flows.redact import Redactor
 from ccproxy.listener.dispatch import index_addons
+from ccproxy.listener.shown import Cleaner, CleanEvents, show_clean
 
 DROPPED: Final = (
     "anticache",
@@ -53,31 +55,42 @@ UPLOAD_BYTES: Final = 64 << 20
 class ListenerMaster(WebMaster):
     """The proxy, its trimmed addons, and the web UI on ``web_host:web_port``."""
 
-    def __init__(self, opts: options.Options, web_hosts: frozenset[str], view_bytes: int) -> None:
+    def __init__(self, opts: options.Options, web_hosts: frozenset[str], view_bytes: int, redactor: Redactor) -> None:
         super().__init__(opts, with_termlog=False)
         for name in DROPPED:
             if addon := self.addons.get(name):
                 self.addons.remove(addon)
         index_addons(self.addons, lambda: bool(app.ClientConnection.connections))
         self.web_hosts = web_hosts
+        self.cleaner = Cleaner(redactor)
+        show_clean(self.app, self.cleaner)
+        self.events.logger.formatter = CleanEvents(redactor.scrub_text)
         self.shown = BoundedView(self, view_bytes)
         self.up = asyncio.Event()
         """Set once every server runs."""
 
     async def running(self) -> None:
-        server = tornado.httpserver.HTTPServer(GuardedApp(self.app, self.web_hosts), max_buffer_size=UPLOAD_BYTES)
+        server = tornado.httpserver.HTTPServer(
+            GuardedApp(self.app, self.web_hosts, self.clean_view), max_buffer_size=UPLOAD_BYTES
+        )
         server.listen(self.options.web_port, self.options.web_host)
         self.web_server = server
         await master.Master.running(self)
         self.up.set()
 
+    def clean_view(self) -> None:
+        """Clean every flow that has ended: what is asked for next may be any, in any form."""
+        for each in self.view:
+            if not each.live:
+                self.cleaner(each)
+
     def _sig_view_add(self, flow: flow.Flow) -> None:
         if app.ClientConnection.connections:
-            super()._sig_view_add(flow)
+            super()._sig_view_add(self.cleaner(flow))
 
     def _sig_view_update(self, flow: flow.Flow) -> None:
         if app.ClientConnection.connections:
-            super()._sig_view_update(flow)
+            super()._sig_view_update(self.cleaner(flow))
 
     def _sig_view_remove(self, flow: flow.Flow, index: int) -> None:
         if app.ClientConnection.connections:
@@ -87,9 +100,11 @@ class ListenerMaster(WebMaster):
 class GuardedApp:
     """The web UI behind a Host and Origin check: no page of a foreign site reaches it by DNS rebinding."""
 
-    def __init__(self, inner: tornado.web.Application, hosts: frozenset[str]) -> None:
+    def __init__(self, inner: tornado.web.Application, hosts: frozenset[str], before: Callable[[], None]) -> None:
         self.inner = inner
         self.hosts = hosts
+        self.before = before
+        """Called before each request that is let in."""
 
     def __call__(self, request: tornado.httputil.HTTPServerRequest) -> Any:
         origin = request.headers.get("Origin")
@@ -97,6 +112,7 @@ class GuardedApp:
             return refuse(request, f"Host {request.host!r} is not one of this web UI")
         if origin is not None and origin.partition("://")[2] not in self.hosts:
             return refuse(request, f"Origin {origin!r} may not use this web UI")
+        self.before()
         return self.inner(request)
 
 

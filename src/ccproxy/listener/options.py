@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 from typing import Final
 
@@ -16,6 +17,8 @@ from ccproxy.listener.authority import confdir, upstream_bundle
 from ccproxy.listener.master import ListenerMaster
 
 LEVELS: Final = {"error": "ERROR", "warn": "WARNING", "info": "INFO", "alert": "WARNING", "debug": "DEBUG"}
+WIRE_BYTES: Final = re.compile(r"b['\"]|<[A-Z]")
+"""Where the repr of bytes, or of an event that holds some, begins."""
 NOISY: Final = ("xepor", "tornado", "asyncio", "hpack", "mitmproxy.tools.web.webaddons")
 REVERSE: Final = r":1$"
 """Matches what mitmproxy takes for the destination of a reverse connection: the placeholder, and the client's Host with
@@ -46,9 +49,16 @@ def later_options(master: ListenerMaster, config: Config, web_password: str) -> 
         body_size_limit=None if ours.body_size_limit is None else str(ours.body_size_limit),
         web_host=ours.web_host,
         web_port=config.inspector.port,
-        web_password=web_password,
         web_open_browser=ours.web_open_browser,
     )
+    protect(master, web_password)
+
+
+def protect(master: ListenerMaster, password: str) -> None:
+    """Have the web UI ask for this password. Not by mitmproxy's option: the web UI shows the value of every option."""
+    auth = master.addons.get("webauth")
+    assert hasattr(auth, "_password"), "mitmproxy keeps the password elsewhere: use the locked version"
+    auth._password = password
 
 
 async def web_password_of(config: Config) -> str:
@@ -68,5 +78,13 @@ def web_hosts(config: Config) -> frozenset[str]:
 def quiet_loggers(config: Config) -> None:
     """mitmproxy logs every connection at INFO, and quotes captured bytes in some messages."""
     logging.getLogger("mitmproxy").setLevel(LEVELS[config.inspector.mitmproxy.termlog_verbosity])
+    logging.getLogger("mitmproxy.proxy.server").addFilter(quote_nothing)
     for name in NOISY:
         logging.getLogger(name).setLevel("ERROR")
+
+
+def quote_nothing(record: logging.LogRecord) -> bool:
+    """Keep bytes of the wire, which may hold a key, out of what mitmproxy says of a message that it cannot read."""
+    if isinstance(record.msg, str) and (quoted := WIRE_BYTES.search(record.msg)):
+        record.msg = f"{record.msg[: quoted.start()]}…"
+    return True

@@ -100,7 +100,9 @@ async def serve(
     try:
         policy = await policy_for(config, config, credentials, echo)
         writer = FlowWriter(instance.store_path, redactor, FlowLimits.of(config))
-        master = ListenerMaster(first_options(config, instance), web_hosts(config), config.limits.web_view_bytes)
+        master = ListenerMaster(
+            first_options(config, instance), web_hosts(config), config.limits.web_view_bytes, redactor
+        )
         later_options(master, config, web_password)
         addon = ProxyAddon(
             policy=policy,
