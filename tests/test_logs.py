@@ -85,6 +85,13 @@ def test_levels_are_ours_and_libraries_are_floored(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[1:][0].endswith("but this")
 
 
+def test_a_new_level_leaves_a_librarys_own_alone() -> None:
+    """The listener sets mitmproxy's: at INFO it would log every connection."""
+    logging.getLogger("mitmproxy").setLevel("ERROR")
+    logs.set_level("DEBUG")
+    assert logging.getLogger("mitmproxy").level == logging.ERROR
+
+
 def test_verbose_means_debug(tmp_path: Path) -> None:
     set_up(tmp_path / "log", verbose=True)
     logging.getLogger("ccproxy").debug("detail")

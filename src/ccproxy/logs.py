@@ -140,10 +140,9 @@ def set_up(
 
 
 def set_level(level: str) -> None:
-    """ccproxy's own records from ``level`` up; those of libraries from WARNING (mitmproxy: INFO) up."""
+    """ccproxy's own records from ``level`` up; those of libraries from WARNING up, unless their own level says else."""
     number = logging.getLevelNamesMapping()[level]
     logging.getLogger("ccproxy").setLevel(number)
-    logging.getLogger("mitmproxy").setLevel(max(number, logging.INFO))
     logging.getLogger().setLevel(max(number, logging.WARNING))
 
 
