@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ccproxy import logs
 from ccproxy.config.inspector import MitmproxyOptions
 from ccproxy.config.instance import find_instance
 from ccproxy.config.load import Loaded
@@ -187,6 +189,23 @@ async def test_reloads_that_come_while_one_runs_are_one(tmp_path: Path) -> None:
         assert (await first).problems == ("a: …",)
         assert {(await each).problems for each in later} == {("b: …",)}
         assert (await last).problems == ("c: …",), "it came when the file had been read already"
+
+
+@pytest.mark.parametrize(("verbose", "level"), [(False, "WARNING"), (True, "DEBUG")])
+async def test_a_reload_changes_the_log_level_unless_a_flag_set_it(tmp_path: Path, verbose: bool, level: str) -> None:
+    loggers = (logging.getLogger(), logging.getLogger("ccproxy"))
+    before = [each.level for each in loggers]
+    try:
+        logs.set_level("DEBUG")
+        new = Loaded(Config(log_level="WARNING"), (), None)
+        instance = find_instance(str(tmp_path), {})
+        control = ProcessControl("mcp", instance, Config(), Notifier(None), lambda: new, verbose=verbose)
+        control.ready()
+        assert (await control.reload()).applied
+        assert logging.getLevelName(logging.getLogger("ccproxy").level) == level
+    finally:
+        for each, number in zip(loggers, before, strict=True):
+            each.setLevel(number)
 
 
 def test_routes_are_added_and_fail_one_at_a_time(program: Program) -> None:

@@ -96,7 +96,10 @@ class ProcessControl:
         config: Config,
         notifier: systemd.Notifier,
         load: Callable[[], Loaded],
+        *,
+        verbose: bool = False,
     ) -> None:
+        """``load()`` reads the configuration again; ``verbose``: the log level is not the configuration's."""
         self.unit = unit
         self.notifier = notifier
         self.stopping = asyncio.Event()
@@ -106,6 +109,7 @@ class ProcessControl:
         self._instance = instance
         self._config = config
         self._load = load
+        self._verbose = verbose
         self._uses: list[Use] = []
         self._facts: Callable[[], JsonObject] = dict
         self._state = "starting"
@@ -185,7 +189,8 @@ class ProcessControl:
         except Exception as error:  # the edge of a reload: whatever went wrong, the process goes on as it was
             log.exception("reload failed")
             return ReloadReply(applied=False, problems=(f"{type(error).__name__}; the log says more",))
-        logs.set_level(loaded.config.log_level)
+        if not self._verbose:
+            logs.set_level(loaded.config.log_level)
         later = changed_keys(self._config, loaded.config)
         return ReloadReply(
             applied=True,
@@ -267,7 +272,7 @@ def run_process(
     for warning in loaded.warnings:
         log.warning("configuration: %s", warning)
     with lock:
-        control = ProcessControl(unit, instance, config, notifier, lambda: load(instance, settings))
+        control = ProcessControl(unit, instance, config, notifier, lambda: load(instance, settings), verbose=verbose)
 
         async def body() -> None:
             await serve(adopted, config, instance, control)
