@@ -112,7 +112,8 @@ async def test_a_reason_phrase_is_no_hiding_place(stand: Stand) -> None:
 @pytest.mark.parametrize("kind", ["h1", "h2c"])
 async def test_no_upstream_turns_its_connection_into_a_tunnel(stand: Stand, kind: str) -> None:
     """Behind a 101 nothing would be framed, searched or bounded."""
-    text = f"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\nHTTP/1.1 200 OK\r\nx: {REAL}\r\n\r\n"
+    text = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\n"
+    text += f"HTTP/1.1 200 OK\r\nx: {REAL}\r\n\r\n"
     async with stand.upstream("plain", saying(text)), connect(kind, stand.port) as client:
         reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
         said = await reply.json()

@@ -60,6 +60,8 @@ class Daemon:
         self.env = clean_environ(self.folder) | dict(environ or {})
         self.instance: Instance = find_instance(None, self.env)
         self.port, self.web_port, self.sidecar_port, self.mcp_port = free_ports(len(PORTS))
+        self.skipped_units: tuple[str, ...] = ()
+        """Processes that ``systemd-socket-activate`` does not start: their ports stay free."""
         self._umask = umask
         self._processes: list[subprocess.Popen[bytes]] = []
         self.instance.config_dir.mkdir(parents=True)
@@ -194,6 +196,8 @@ class Daemon:
         }
         names = {"listener": "proxy:control", "sidecar": "sidecar", "mcp": "mcp"}
         for unit, addresses in units.items():
+            if unit in self.skipped_units:
+                continue
             listen = [f"--listen={address}" for address in addresses]
             log = self.folder / f"{unit}.stderr"
             self._spawn([program, *listen, f"--fdname={names[unit]}", *passed, *CCPROXY, unit], unit)

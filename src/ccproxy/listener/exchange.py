@@ -72,8 +72,8 @@ class Exchange:
         if self.dialled == (request.scheme, request.host, request.port):
             return True
         self.refused = Forbidden(
-            f"the request was readdressed to {request.scheme}://{request.host}:{request.port} after it had been checked; "
-            "nothing was sent"
+            f"the request was readdressed to {request.scheme}://{request.host}:{request.port} after it had been "
+            "checked; nothing was sent"
         )
         return False
 

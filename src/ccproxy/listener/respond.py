@@ -206,6 +206,9 @@ def finish(exchange: Exchange) -> None:
         record.model = record.model or tap.model
         if record.error is None and (failure := tap.error) is not None:
             record.error = failure.message
+        elif record.error is not None and tap.complete and exchange.told is None:
+            record.warnings.append(record.error)  # only the end of its framing was missing
+            record.error = None
         return
     response = exchange.flow.response
     dialect = exchange.endpoint.dialect
