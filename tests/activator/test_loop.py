@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -194,17 +194,19 @@ def test_what_cannot_be_started_is_given_up_with_its_last_words_and_a_reload_tri
     assert find_presence(activated.instance, {})["sidecar"].state == "running"
 
 
-def test_what_was_given_up_stays_away_while_its_port_is_taken(activated: Activated) -> None:
-    activated.behave("listener", "")
-    activated.behave("sidecar", "crash")
+@pytest.mark.parametrize("how", ["crash", "refuse"])
+def test_nobody_else_can_have_the_port_of_what_was_given_up(activated: Activated, how: str) -> None:
+    """Who has the sidecar's port is sent credentials."""
+    need_linux()
+    activated.behave("sidecar", how)
     activated.start_eagerly()
-    socket.create_connection(("127.0.0.1", activated.sidecar), timeout=TIMEOUT_S).close()
-    wait_for_line(activated.log, "stays away until")
-    with socket.create_server(("127.0.0.1", activated.sidecar)):
+    for count in (1, 2):
+        with suppress(ConnectionError):
+            activated.ask(activated.sidecar, "pid")
+        wait_for_line(activated.log, "stays away until", count=count)
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("127.0.0.1", activated.sidecar))
         activated.signal(signal.SIGHUP)
-        wait_for_line(activated.log, "sidecar is not tried again: ")
-    assert f"is in use by pid {os.getpid()}" in activated.said()
-    assert activated.ask(activated.proxy, "pid")
 
 
 def test_a_reload_waits_for_a_process_that_starts(activated: Activated) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from ccproxy.activator.holder import Holder, find_holder
 from ccproxy.activator.plan import Bind
-from ccproxy.activator.ports import bind_tcp, bind_unix, check_free, close_all
+from ccproxy.activator.ports import bind_tcp, bind_unix, check_free, close_all, listen_again, refuse
 from ccproxy.errors import CcproxyError
+from tests.support.daemon import TIMEOUT_S
 from tests.support.need import need, need_linux
 
 
@@ -32,6 +33,29 @@ def test_localhost_is_every_loopback_address() -> None:
     sockets = bind_tcp(bind("localhost", 0))
     assert {each.getsockname()[0] for each in sockets} <= {"127.0.0.1", "::1"}
     close_all(sockets)
+
+
+def test_a_port_that_is_refused_stays_ours_until_it_is_listened_on_again() -> None:
+    need_linux()
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    (ours,) = bind_tcp(bind("127.0.0.1", port))
+    with ours:
+        waiting = socket.create_connection(ours.getsockname(), timeout=TIMEOUT_S)
+        with waiting, socket.create_connection(ours.getsockname(), timeout=TIMEOUT_S):
+            ours.accept()[0].close()  # leaves a connection behind that is still known to the kernel (TIME_WAIT)
+            for _ in range(2):
+                refuse(ours)
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection(ours.getsockname(), timeout=TIMEOUT_S)
+                for reuse in (0, 1):
+                    with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+                        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+                        thief.bind(ours.getsockname())
+        listen_again(ours)
+        with socket.create_connection(ours.getsockname(), timeout=TIMEOUT_S):
+            ours.accept()[0].close()
 
 
 def test_a_taken_port_names_its_holder_pid_and_uid() -> None:

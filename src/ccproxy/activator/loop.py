@@ -26,7 +26,6 @@ from functools import partial
 
 from ccproxy.activator.process import Process
 from ccproxy.control.lock import Lock
-from ccproxy.errors import CcproxyError
 
 STOP_MARGIN_S = 12.0
 """Beyond ``shutdown_timeout_s`` before SIGKILL: a process cancels what is left by itself within ten seconds."""
@@ -201,7 +200,7 @@ class Activator:
     def _give_up(self, process: Process) -> None:
         unit = process.unit
         self._watch(process, wanted=False)
-        process.close_sockets()
+        process.refuse()
         self._lock.mark_failed(each.unit.name for each in self._processes if each.unit.failed)
         log.error("%s cannot be started%s. It said last:\n%s", unit.name, _why(unit.status), process.last_words())
         if unit.eager and not self._announced:
@@ -220,9 +219,10 @@ class Activator:
 
     def _revive(self, process: Process) -> None:
         try:
-            process.sockets.extend(self._bind(process.unit.name))
-        except CcproxyError as error:
-            log.error("%s is not tried again: %s", process.unit.name, error)
+            process.listen_again()
+        except OSError as error:
+            log.error("%s is not tried again, its port cannot be listened on: %s", process.unit.name, error.strerror)
+            process.refuse()
             return
         process.unit.revive()
         self._lock.mark_failed(each.unit.name for each in self._processes if each.unit.failed)

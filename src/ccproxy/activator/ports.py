@@ -63,6 +63,26 @@ def bind_unix(path: Path) -> socket.socket:
     return listening
 
 
+def refuse(listening: socket.socket) -> None:
+    """Have connections refused from here on, and keep the port: who else had it would be sent what is meant for us.
+
+    Without SO_REUSEADDR, by which two may bind one port while neither listens. Only Linux can do it, and not for a Unix
+    socket, whose path is ours anyway: what cannot be refused waits until somebody accepts again.
+    """
+    if listening.family == socket.AF_UNIX:
+        return
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    with suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def listen_again(refusing: socket.socket) -> None:
+    """The end of ``refuse``. Raises OSError if somebody has taken the port all the same."""
+    if refusing.family != socket.AF_UNIX:
+        refusing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        refusing.listen(BACKLOG)
+
+
 def check_length(path: Path) -> None:
     """Raise CcproxyError if no Unix socket can be bound at ``path``."""
     if len(os.fsencode(path)) > UNIX_PATH_LIMIT:

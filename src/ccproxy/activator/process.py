@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ccproxy.activator.child import spawn
-from ccproxy.activator.ports import check_length
+from ccproxy.activator.ports import check_length, listen_again, refuse
 from ccproxy.activator.unit import Unit, read_notification
 
 KEPT_LINES = 20
@@ -25,7 +25,7 @@ class Process:
     def __init__(self, unit: Unit, argv: Sequence[str], notify_path: Path) -> None:
         self.unit = unit
         self.sockets: list[tuple[str, socket.socket]] = []
-        """(name, socket); empty while the unit is given up."""
+        """(name, socket)"""
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         """Where the program says READY, STATUS, …"""
         self.output = -1
@@ -81,6 +81,16 @@ class Process:
         if self.output >= 0:
             os.close(self.output)
             self.output = -1
+
+    def refuse(self) -> None:
+        """Nothing will serve the sockets for now. Only when the program does not run: it has the same ones."""
+        for _, each in self.sockets:
+            refuse(each)
+
+    def listen_again(self) -> None:
+        """The end of ``refuse``. Raises OSError."""
+        for _, each in self.sockets:
+            listen_again(each)
 
     def close_sockets(self) -> None:
         """Refuse connections from here on, as far as this process is concerned."""
