@@ -10,6 +10,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote, unquote_plus
 
 from mitmproxy import http
@@ -17,8 +18,9 @@ from mitmproxy.proxy.layers.http import ErrorCode
 
 from ccproxy.addresses import Origin, Target
 from ccproxy.auth.placed import Placed
-from ccproxy.errors import CcproxyError, Forbidden, PayloadTooLarge
+from ccproxy.errors import CcproxyError, Forbidden, PayloadTooLarge, RequestError
 from ccproxy.flows.record import Attempt, FlowRecord, Message
+from ccproxy.guard import Injected, check_egress
 from ccproxy.headers import Headers, encode_field
 from ccproxy.lightllm.dialect import Endpoint
 from ccproxy.lightllm.failure import Failure, encode_stream_failure
@@ -69,13 +71,26 @@ class Exchange:
     def may_leave(self) -> bool:
         """Whether the request still goes where it was checked to go; somebody may have edited it in the web UI."""
         request = self.flow.request
-        if self.dialled == (request.scheme, request.host, request.port):
+        if self.dialled != (request.scheme, request.host, request.port):
+            self.refused = Forbidden(
+                f"the request was readdressed to {request.scheme}://{request.host}:{request.port} after it had been "
+                "checked; nothing was sent"
+            )
+            return False
+        target, checked = self.target, self.record.forwarded
+        if target is None or checked is None or self.is_builtin:
             return True
-        self.refused = Forbidden(
-            f"the request was readdressed to {request.scheme}://{request.host}:{request.port} after it had been "
-            "checked; nothing was sent"
-        )
-        return False
+        path = target.path if self.hop else request.path
+        if path == target.path and request.headers.fields == checked.headers:
+            return True
+        try:
+            injected = Injected(self.placed.provider, target.origin) if self.placed is not None else None
+            headers = Headers(request.headers.fields)
+            check_egress(replace(target, path=path), headers, self.policy.egress, injected=injected)
+        except RequestError as error:
+            self.refused = error
+            return False
+        return True
 
     def connecting_too_long(self) -> None:
         """``provider_timeout`` has passed and there is no connection yet."""
