@@ -149,11 +149,15 @@ async def test_the_web_ui_wants_its_token(stand: Stand) -> None:
         assert (await client.ask("GET", f"/flows?token={token}")).status == 200
 
 
+def nobody() -> list[str]:
+    """What runs the command behind it as another account of this machine."""
+    need(os.geteuid() == 0, "acting as another user takes root")
+    return [need_tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
 def as_nobody(stand: Stand, key: str) -> tuple[int, str]:
     """Status and body of a request from another account of this machine."""
-    need(os.geteuid() == 0, "acting as another user takes root")
-    curl, setpriv = need_tool("curl"), need_tool("setpriv")
-    command = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", curl, "-sS", "-m", "10"]
+    command = [*nobody(), need_tool("curl"), "-sS", "-m", "10"]
     command += ["-w", "\n%{http_code}", "-H", "content-type: application/json", "-H", f"x-api-key: {key}"]
     command += ["-d", message().decode(), f"http://127.0.0.1:{stand.port}/v1/messages"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, env={})
