@@ -156,7 +156,8 @@ class ProcessControl:
         """
         await self.ready_event.wait()
         if self._next_reload is None:
-            self._next_reload = asyncio.create_task(self._reload_in_turn(), name="reload")
+            # Not create_task: under mitmproxy's eager task factory it would begin before it is assigned.
+            self._next_reload = asyncio.Task(self._reload_in_turn(), name="reload")
         return await asyncio.shield(self._next_reload)  # it is not only for who asked first
 
     async def _reload_in_turn(self) -> ReloadReply:
