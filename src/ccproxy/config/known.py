@@ -55,11 +55,6 @@ def _notification_buffer(config: Config) -> Iterator[Finding]:
         yield Finding(("mcp", "buffer"), "is not built: there are no notifications to buffer")
 
 
-def _jq_filters(config: Config) -> Iterator[Finding]:
-    if config.flows.default_jq_filters:
-        yield Finding(("flows", "default_jq_filters"), "is not built: flows are listed unfiltered")
-
-
 def _wg_keylog(config: Config) -> Iterator[Finding]:
     if config.inspector.wg_keylog:
         yield Finding(("inspector", "wg_keylog"), "is not built: no WireGuard keys are written")
@@ -113,7 +108,6 @@ KNOWN: Final = (
     Known(("shaping",), _shaping),
     Known(("pplx",), _pplx),
     Known(("mcp.buffer",), _notification_buffer),
-    Known(("flows.default_jq_filters",), _jq_filters),
     Known(("inspector.wg_keylog",), _wg_keylog),
     Known(
         (
