@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ccproxy.cli import init
+from ccproxy.config.instance import find_instance
 from ccproxy.config.template import template_text
-from tests.support.need import need
+from tests.support.unprivileged import unprivileged
 
 
 def run(folder: Path, *words: str) -> int:
@@ -70,15 +71,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().err == f"{tmp_path}/file/c/ccproxy.yaml: cannot be written: Not a directory\n"
 
 
-def test_a_read_only_folder_keeps_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    need(os.geteuid() != 0, "root writes anywhere")
-    (tmp_path / "ccproxy.yaml").write_text("mine\n")
-    tmp_path.chmod(0o500)
-    try:
-        assert run(tmp_path, "--force") == 1
-    finally:
-        tmp_path.chmod(0o700)
-    assert (tmp_path / "ccproxy.yaml").read_text() == "mine\n"
+@pytest.mark.parametrize("words", [(), ("--force",)])
+def test_a_read_only_folder_keeps_what_it_has(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with unprivileged() as folder:
+        file = find_instance(str(folder), os.environ).config_file
+        file.write_text("mine\n")
+        folder.chmod(0o500)
+        assert run(folder, *words) == 1
+        assert file.read_text() == "mine\n"
+        assert list(folder.iterdir()) == [file]
+    assert capsys.readouterr().err == f"{file}: cannot be written: Permission denied\n"
 
 
 def test_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

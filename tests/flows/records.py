@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ccproxy.flows.record import Attempt, Body, FlowRecord, HookResult, Message
 from ccproxy.flows.redact import Redactor
 from ccproxy.lightllm.usage import Usage
 
-NOBODY = 65534
 SENTINEL = "sk-ant-oat-ccproxy-deepseek"
 
 
@@ -57,24 +52,6 @@ def record(text: str = "hello", *, created_at: float | None = None, **changes: o
         "ended_at": created_at + 1.0,
     }
     return FlowRecord(**(values | changes))
-
-
-@contextmanager
-def unprivileged() -> Iterator[Path]:
-    """A folder whose mode counts: root ignores modes, so it becomes somebody else meanwhile."""
-    folder = Path(tempfile.mkdtemp(prefix="ccproxy-test-"))
-    was_root = os.geteuid() == 0
-    if was_root:
-        os.chown(folder, NOBODY, NOBODY)
-        os.seteuid(NOBODY)
-    try:
-        yield folder
-    finally:
-        if was_root:
-            os.seteuid(0)
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o700)
-        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from ccproxy.errors import StoreError
 from ccproxy.flows.record import Message
 from ccproxy.flows.schema import COLUMNS, INSERT_FLOW, open_writer
 from ccproxy.flows.store import FlowReader, FlowWriter, Limits
-from tests.flows.records import body, record, redactor, unprivileged
+from tests.flows.records import body, record, redactor
+from tests.support.unprivileged import unprivileged
 
 
 def fill(path, *records):

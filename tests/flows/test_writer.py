@@ -16,7 +16,8 @@ import pytest
 from ccproxy.flows.needles import forms
 from ccproxy.flows.record import Message
 from ccproxy.flows.store import FlowReader, FlowWriter, Limits
-from tests.flows.records import body, no_space_beyond, record, redactor, unprivileged
+from tests.flows.records import body, no_space_beyond, record, redactor
+from tests.support.unprivileged import unprivileged
 
 
 @pytest.fixture

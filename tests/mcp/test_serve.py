@@ -14,9 +14,10 @@ from mcp.shared.exceptions import MCPError
 from ccproxy.errors import CredentialError
 from ccproxy.flows.record import Message
 from ccproxy.mcp.app import BODY_CHARACTERS
-from tests.flows.records import NOBODY, SENTINEL, body, record
+from tests.flows.records import SENTINEL, body, record
 from tests.mcp.support import HEADERS, config_with, running, structured
-from tests.support.need import need_tool
+from tests.support.need import need, need_linux, need_tool
+from tests.support.unprivileged import NOBODY
 
 TOKEN = "canary-mcp-token-7c1d"
 
@@ -203,8 +204,9 @@ async def test_a_token_that_cannot_be_had_lets_nobody_in(tmp_path, monkeypatch):
             pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can connect as somebody else")
 async def test_another_user_of_this_machine_stays_out(tmp_path):
+    need_linux()
+    need(os.geteuid() == 0, "this test becomes another user, and only root can")
     async with running(tmp_path) as server:
         request = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
         for uid, status in ((NOBODY, b"403"), (0, b"200")):
