@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from ccproxy.errors import Forbidden
 from ccproxy.headers import Headers
 from ccproxy.sidecar.admission import Admission, NotReady
+from tests.support.need import need_linux
 
 OURS, THEIRS = ("127.0.0.1", 4002), ("127.0.0.1", 50000)
 ME = 1000
@@ -64,8 +64,8 @@ def test_other_users_are_refused_whatever_they_know(token: Path, uid: int):
         admission(token, uid).check(OURS, THEIRS, given("right"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tell, so only there is it odd not to know")
 def test_user_that_cannot_be_told_is_refused(token: Path):
+    need_linux()  # only Linux can tell, so only there is it odd not to know
     with pytest.raises(Forbidden):
         admission(token, None).check(OURS, THEIRS, given("right"))
     with pytest.raises(Forbidden):
