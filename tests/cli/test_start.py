@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ccproxy.activator.holder import find_holder
 from tests.support.daemon import CCPROXY, Daemon, wait_for_line
 from tests.support.need import need_linux, need_tool
 
@@ -133,6 +134,23 @@ def test_a_taken_port_ends_it_and_names_who_has_it(attribute: str, key: str) -> 
     assert re.search(rf"\(`{key}[^`]*`\) is in use by pid {os.getpid()} \(", ended.stderr)
     assert f"uid {os.geteuid()})" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_configured_addresses_are_bound() -> None:
+    need_linux()
+    with Daemon({"mcp": {"http": {"host": "127.0.0.2"}}}) as daemon:
+        assert find_holder("127.0.0.1", daemon.port)
+        assert find_holder("127.0.0.1", daemon.sidecar_port)
+        assert find_holder("127.0.0.2", daemon.mcp_port)
+        assert find_holder("127.0.0.1", daemon.mcp_port) is None
+
+
+def test_mcp_can_be_switched_off() -> None:
+    with Daemon({"mcp": {"http": {"enabled": False}}}) as daemon:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", daemon.mcp_port), timeout=30)
+        assert daemon.cli("status", "--mcp").returncode != 0
+        assert get(daemon.base + "/health") == 200
 
 
 def test_a_bad_configuration_is_told_with_all_its_problems() -> None:

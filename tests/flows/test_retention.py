@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 
 import pytest
 
@@ -12,8 +13,10 @@ from ccproxy.flows.retention import Limits, prune, used_bytes
 from ccproxy.flows.schema import open_writer
 from ccproxy.flows.store import FlowReader, FlowWriter
 from tests.flows.records import record, redactor
+from tests.support.daemon import Daemon
 
 NOW = 1_700_000_000.0
+HOUR = 3600.0
 
 
 @pytest.fixture
@@ -88,6 +91,22 @@ def test_the_writer_prunes_by_itself(path):
     fill(path, limits=Limits(max_count=7))
 
     assert texts(path) == [str(age) for age in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [("max_age_s", 2.5 * HOUR, ["0", "1", "2"]), ("max_count", 2, ["0", "1"]), ("max_bytes", 90_000, ["0"])],
+)
+def test_a_daemon_keeps_what_it_is_told_to(key, value, kept):
+    daemon = Daemon({"flows": {key: value}})
+    path = daemon.instance.store_path
+    aged = ((hours, time.time() - hours * HOUR) for hours in range(5))
+    fill(path, *(record(os.urandom(20_000).hex(), created_at=at, session_id=str(hours)) for hours, at in aged))
+    assert len(texts(path)) == 5
+
+    with daemon:
+        assert daemon.stop() == 0
+        assert texts(path) == kept
 
 
 @pytest.mark.parametrize("how", ["clear all", "clear one", "retention"])
