@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import traceback
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,13 @@ async def test_failure_says_why(auth: dict[str, str], message: str | None):
         assert told.endswith("; nothing was sent")
 
 
+async def test_a_command_has_the_configured_time_and_room():
+    slow = credentials(config(command("sleep 60"), command_timeout_seconds=0.1))
+    assert "did not end within 0.1 s (auth.command_timeout_seconds)" in await failure(slow)
+    long = credentials(config(command("echo 1234567"), output_limit_bytes=4))
+    assert "more than 4 bytes (auth.output_limit_bytes)" in await failure(long)
+
+
 # Commands run once
 
 
@@ -101,9 +109,9 @@ async def test_hundred_requests_at_once_run_the_command_once(tmp_path: Path):
 
 async def test_token_is_kept_for_the_configured_time(tmp_path: Path):
     log, clock = tmp_path / "log", StillClock()
-    of = credentials(config(command(counted(log, "echo sk-1")), command_cache_s=60), clock)
+    of = credentials(config(command(counted(log, "echo sk-1")), command_cache_s=20), clock)
     await of.get("acme")
-    clock.now += 59
+    clock.now += 19
     await of.get("acme")
     assert runs(log) == 1
     clock.now += 1
@@ -329,13 +337,19 @@ async def test_no_representation_and_no_log_shows_a_value(caplog: pytest.LogCapt
     assert repr(Placed("acme", query=("key", CANARY))) == "<Placed for 'acme': query key>"
 
 
-async def test_other_secrets_are_read_by_the_same_sources():
-    some = config(None)
-    token = await read_secret(
-        "listener_token", config(command("echo tok")).providers["acme"].auth, some, environ=ENVIRON
-    )
-    assert token == "tok"
-    assert await read_secret("listener_token", "the token itself", some, environ=ENVIRON) == "the token itself"
-    missing = config({"type": "env", "env": "NOPE"}).providers["acme"].auth
-    with pytest.raises(CredentialError, match="listener_token: its environment variable NOPE is not set"):
-        await read_secret("listener_token", missing, some, environ=ENVIRON)
+@pytest.mark.parametrize("key", ["listener_token", "inspector.mitmproxy.web_password", "mcp.http.auth"])
+async def test_other_secrets_are_read_by_the_same_sources(tmp_path: Path, key: str):
+    async def read(source: object) -> str | None:
+        raw: object = source
+        for name in reversed(key.split(".")):
+            raw = {name: raw}
+        some = Config.model_validate(raw)
+        return await read_secret(key, attrgetter(key)(some), some, environ=ENVIRON | {"TOKEN": "from-env"})
+
+    (tmp_path / "token").write_text("from-file\n")
+    assert await read("the-token-itself") == "the-token-itself"
+    assert await read({"type": "command", "command": "echo from-command"}) == "from-command"
+    assert await read({"type": "file", "file": str(tmp_path / "token")}) == "from-file"
+    assert await read({"type": "env", "env": "TOKEN"}) == "from-env"
+    with pytest.raises(CredentialError, match=f"{key}: its environment variable NOPE is not set"):
+        await read({"type": "env", "env": "NOPE"})
