@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -26,8 +27,12 @@ ARGV = (sys.executable, "-P", trivial.__file__)
 class Program:
     """One trivial process in folders of its own."""
 
-    def __init__(self, unit: Unit = "listener", config: str = "", **environ: str) -> None:
+    def __init__(
+        self, unit: Unit = "listener", config: str = "", *, argv: Sequence[str] = ARGV, **environ: str
+    ) -> None:
         self.unit = unit
+        self.argv = argv
+        """The program; the unit's name is added to it."""
         self.folder = Path(tempfile.mkdtemp(prefix="ccp-"))
         self.env = clean_environ(self.folder) | environ
         self.instance = find_instance(None, self.env)
@@ -58,7 +63,7 @@ class Program:
 
     def start(self) -> Self:
         with self._log.open("ab") as output:
-            self.pid = spawn([*ARGV, self.unit], self.env, self.sockets, output.fileno())
+            self.pid = spawn([*self.argv, self.unit], self.env, self.sockets, output.fileno())
         return self
 
     def ask(self, line: str) -> str:
