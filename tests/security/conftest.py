@@ -23,6 +23,8 @@ FORBIDDEN = {
     "nat64": "http://[64:ff9b::a9fe:a9fe]",
 }
 """Name of a rule → a destination that no configuration may have."""
+INJECT = ("always", "beside_sentinel")
+WRONG = ("scheme", "port", "address", "mapped", "punycode", "subdomain")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     }
     rules = [rule(name, origin) for name, origin in (FORBIDDEN | own).items()]
     rules.append({"match_path": "^/to/plain", "action": "passthrough", "dest_host": stand.origin("plain")})
+    rules += [wrong(case, dest, inject) for case, dest in wrong_hosts(stand).items() for inject in INJECT]
     config: dict[str, Any] = stand.settings | {"lightllm": {"transforms": rules}}
     config["inspector"] = {"mitmproxy": {"web_host": "0.0.0.0"}}
     daemon.write_config(config)
@@ -47,3 +50,21 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 def rule(name: str, origin: str) -> dict[str, str]:
     return {"match_path": f"^/to/{name}$", "action": "passthrough", "dest_host": origin}
+
+
+def wrong_hosts(stand: Stand) -> dict[str, str]:
+    """Places that are nearly the origin of the provider ``tls``, ``https://localhost:PORT``."""
+    port = stand.ports["tls"]
+    return {
+        "scheme": f"http://localhost:{port}",
+        "port": stand.origin("h2"),
+        "address": f"https://127.0.0.1:{port}",
+        "mapped": f"https://[::ffff:127.0.0.1]:{port}",
+        "punycode": f"https://xn--lcalhost-k1a:{port}",
+        "subdomain": f"https://x.localhost:{port}",
+    }
+
+
+def wrong(case: str, dest: str, inject: str) -> dict[str, str]:
+    more = {"action": "passthrough", "dest_host": dest, "dest_provider": "tls", "inject": inject}
+    return {"match_path": f"^/wrong/{case}/{inject}$", **more}

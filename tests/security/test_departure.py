@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 
 import pytest
+from pydantic import ValidationError
 
-from tests.listener.client import connect
-from tests.listener.stand import Stand, message
-from tests.security.conftest import CREDENTIAL_HEADERS, FORBIDDEN
+from ccproxy.config.providers import Provider
+from ccproxy.config.rules import TransformRule
+from tests.listener.client import Kind, connect
+from tests.listener.stand import Site, Stand, message
+from tests.security.conftest import CREDENTIAL_HEADERS, FORBIDDEN, INJECT, WRONG
 from tests.support.daemon import Daemon
 from tests.support.need import need
 from tests.support.upstream import Upstream, body
@@ -44,6 +47,44 @@ async def test_a_name_that_leads_to_our_own_port_is_hung_up_on(stand: Stand) -> 
         reply = await client.ask("GET", "/to/own-by-name")
         assert reply.status == 403
         assert b"this proxy itself" in await reply.rest()
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("inject", INJECT)
+async def test_a_rule_cannot_send_a_credential_to_nearly_the_right_place(stand: Stand, case: str, inject: str) -> None:
+    upstreams = [stand.upstream(site, OK) for site in ("tls", "h2")]
+    async with upstreams[0], upstreams[1], connect("h1", stand.port) as client:
+        for key in (
+            ("sk-ant-oat-ccproxy-tls", "a-key-of-its-own") if inject == "always" else ("sk-ant-oat-ccproxy-tls",)
+        ):
+            reply = await client.post(f"/wrong/{case}/{inject}", message(), key=key)
+            assert reply.status == 401, await reply.rest()
+            assert b"does not belong" in await reply.rest()
+        assert not [each for upstream in upstreams for each in upstream.requests]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost.", "localhost@evil.example", "l\u043ecalhost", "\u24dbocalhost", "loc%61lhost", "127.1", "0x7f000001",
+     "[::1%25lo]", "localhost/path", "localhost?x", "localhost#x", "localhost\\@evil.example", "localhost:0x50", "a b"],
+)  # fmt: skip
+def test_a_host_that_can_be_read_in_two_ways_is_no_configuration(host: str) -> None:
+    for text in (f"https://{host}", f"https://{host}:8443"):
+        with pytest.raises(ValidationError):
+            TransformRule.model_validate({"dest_host": text})
+    with pytest.raises(ValidationError):
+        Provider.model_validate({"type": "openai", "host": host})
+
+
+@pytest.mark.parametrize("site", ["tls", "h2"])
+@pytest.mark.parametrize("kind", ["h1", "h2c"])
+async def test_every_name_that_is_said_is_the_providers(stand: Stand, kind: Kind, site: Site) -> None:
+    async with stand.upstream(site, OK) as upstream, connect(kind, stand.port) as client:
+        fields = [("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example")]
+        assert (await client.post("/v1/messages", message(), key=stand.key(site), headers=fields)).status == 200
+        seen = await upstream.wait_requests()
+        assert (seen.server_name, seen.authority) == ("localhost", f"localhost:{stand.ports[site]}")
+        assert seen.header_all("host") in ([], [f"localhost:{stand.ports[site]}"])
 
 
 async def test_a_redirect_of_the_provider_is_not_followed(stand: Stand) -> None:
