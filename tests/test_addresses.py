@@ -76,3 +76,14 @@ def test_a_target_spells_its_authority() -> None:
     assert Target("https", "api.x.com", 443, "/v1?a=b").url == "https://api.x.com/v1?a=b"
     assert Target("http", "::1", 8080, "/").authority == "[::1]:8080"
     assert Target("http", "a", 443, "/").authority == "a:443"
+
+
+@pytest.mark.parametrize("long", ["a" * 300, "a." * 200 + "b"])
+def test_what_is_longer_than_a_name_is_read_all_the_same(long: str) -> None:
+    assert literal(long) is None
+    assert not is_name(long)
+    for _ in range(2):  # what is refused once is refused again
+        with pytest.raises(ValueError, match="neither a name nor an address"):
+            literal(f"{long}.127.1")
+        with pytest.raises(ValueError, match="neither a name nor an address"):
+            literal("127.1")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Literal
 
@@ -55,6 +56,8 @@ _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
 )
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:\d+|0[xX][0-9A-Fa-f]*)")
+LONGEST_NAME: Final = 253
+"""Characters, RFC 1035 §2.3.4."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -90,6 +93,10 @@ def literal(host: str) -> Address | None:
     Raises ValueError for what only looks like an address (``127.1``, ``0x7f000001``, ``2130706433``, a zone id):
     resolvers read those as addresses, and disagree on which.
     """
+    return _literal(host) if len(host) <= LONGEST_NAME else _spelt(host)
+
+
+def _spelt(host: str) -> Address | None:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare or _NUMERIC.fullmatch(bare.rstrip(".")):
         if "%" in bare:
@@ -99,6 +106,10 @@ def literal(host: str) -> Address | None:
         except ValueError:
             raise ValueError(f"{host!r} is neither a name nor an address in its usual spelling") from None
     return None
+
+
+_literal = lru_cache(maxsize=256)(_spelt)
+"""A request names the same few hosts half a dozen times. What cannot be a name is not kept: it may be long."""
 
 
 def is_name(host: str) -> bool:
@@ -112,6 +123,7 @@ def is_loopback_name(host: str) -> bool:
     return lower == "localhost" or lower.endswith(".localhost")
 
 
+@lru_cache(maxsize=256)
 def reach(ip: Address) -> Reach:
     """How far an address reaches."""
     inside = embedded(ip)

@@ -24,9 +24,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from ccproxy.addresses import Origin, Target, embedded, is_loopback_name, is_name, literal, reach
+from ccproxy.addresses import LONGEST_NAME, Origin, Target, embedded, is_loopback_name, is_name, literal, reach
 from ccproxy.errors import BadRequest, CredentialError, Forbidden
 from ccproxy.headers import Headers
 from ccproxy.sentinel import Sentinel, find, is_left_in
@@ -189,6 +190,10 @@ def _agreed_host(arrival: Arrival) -> _Host | None:
 
 def _host(value: str) -> _Host:
     """Read a ``Host`` field (RFC 9110 §7.2); BadRequest if it is malformed."""
+    return _kept_host(value) if len(value) <= LONGEST_NAME else _read_host(value)
+
+
+def _read_host(value: str) -> _Host:
     match = _AUTHORITY.fullmatch(value)
     if match is None or (match[2] is not None and not 0 < int(match[2]) < 65536):
         raise BadRequest(f"Host {value!r} is malformed")
@@ -200,6 +205,10 @@ def _host(value: str) -> _Host:
     if address is None and not is_name(name.removesuffix(".")):
         raise BadRequest(f"Host {value!r} is malformed")
     return _Host(value.lower(), str(address) if address is not None else name, match[2] or "")
+
+
+_kept_host = lru_cache(maxsize=128)(_read_host)
+"""A client says the same Host in each of its requests. What cannot be one is not kept."""
 
 
 def _origin_host(origin: str) -> _Host | None:
