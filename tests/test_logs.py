@@ -35,7 +35,7 @@ def set_up(path: Path | None, **more: object) -> str:
 
 
 def test_a_record_is_one_line_in_the_file_and_on_standard_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "state" / "ccproxy.log"
     assert set_up(path) == str(path)
@@ -44,7 +44,7 @@ def test_a_record_is_one_line_in_the_file_and_on_standard_error(
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ccproxy\.listener {14} INFO     listening on 127\.0\.0\.1:4000\n", line
     )
-    assert capsys.readouterr().err == line
+    assert capfd.readouterr().err == line
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -106,11 +106,11 @@ def test_it_is_appended_not_truncated(tmp_path: Path) -> None:
     assert [line.split()[-1] for line in path.read_text().splitlines()] == ["first", "second"]
 
 
-def test_set_up_again_leaves_one_handler_of_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_set_up_again_leaves_one_handler_of_each(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     set_up(tmp_path / "log")
     set_up(None)
     logging.getLogger("ccproxy").warning("once")
-    assert capsys.readouterr().err.count("once") == 1
+    assert capfd.readouterr().err.count("once") == 1
     assert not (tmp_path / "log").exists()
 
 
@@ -124,10 +124,10 @@ def test_under_systemd_it_is_the_journal_alone(tmp_path: Path, how: dict[str, bo
     assert not (tmp_path / "log").exists()
 
 
-def test_no_file_means_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_file_means_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
     assert set_up(None) == "stderr"
     logging.getLogger("ccproxy").warning("here")
-    assert "here" in capsys.readouterr().err
+    assert "here" in capfd.readouterr().err
 
 
 def write_lines(path: Path, writer: int, count: int) -> None:
@@ -190,12 +190,12 @@ def test_a_full_disk_costs_lines_not_the_caller() -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_no_reason_not_to_start(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     set_up(tmp_path / "file" / "ccproxy.log")
     logging.getLogger("ccproxy").warning("going on")
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert "cannot write the log file" in said
     assert "going on" in said
 

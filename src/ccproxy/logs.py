@@ -1,7 +1,7 @@
 """Where log lines go, and how they look.
 
-Under systemd: the journal, with the instance's identifier. Otherwise standard error and one file, which several
-processes append to: one line is one ``write``, rotated by size, mode 0600. A line is
+Under systemd: the journal, with the instance's identifier. Otherwise standard error, for which nobody has to wait, and
+one file, which several processes append to: one line is one ``write``, rotated by size, mode 0600. A line is
 
     2026-11-21 04:55:12 ccproxy.control.process        INFO     configuration read again
 
@@ -17,11 +17,12 @@ import fcntl
 import logging
 import os
 import re
-import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ccproxy import systemd
+from ccproxy.outlet import Outlet
 
 LINE = "%(asctime)s %(name)-30s %(levelname)-8s %(message)s"
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -48,6 +49,21 @@ class LogFormat(logging.Formatter):
         if self.scrub is not None:
             text = self.scrub(text.encode("utf-8", "backslashreplace")).decode("utf-8", "replace")
         return text
+
+
+class StandardError(logging.Handler):
+    """Writes to standard error, and never waits for its reader."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__()
+        self._outlet = outlet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._outlet.write(self.format(record).encode("utf-8", "backslashreplace") + b"\n")
+
+    def close(self) -> None:
+        self._outlet.close()
+        super().close()
 
 
 class LogFile(logging.Handler):
@@ -112,9 +128,11 @@ def set_up(
     use_journal: bool,
     verbose: bool,
     environ: Mapping[str, str],
+    outlet: Outlet | None = None,
 ) -> str:
     """Send this process's log records to the journal, or to standard error and the file at ``path``.
 
+    ``outlet`` is standard error if the caller has a loop that empties it; else a thread does when there is need.
     Returns where they went: ``journal:IDENTIFIER``, the file's path, or ``stderr``. A file that cannot be opened is
     said on standard error, and is no reason not to start.
     """
@@ -126,7 +144,7 @@ def set_up(
     if use_journal or systemd.stderr_is_journal(environ):
         _add(root, systemd.journal_handler(identifier), JOURNAL_LINE)
         return f"journal:{identifier}"
-    _add(root, logging.StreamHandler(sys.stderr), LINE)
+    _add(root, StandardError(outlet or _outlet_with_thread()), LINE)
     if path is None:
         return "stderr"
     try:
@@ -151,6 +169,15 @@ def scrub_with(scrub: Scrub) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, LogFormat):
             handler.formatter.scrub = scrub
+
+
+def _outlet_with_thread() -> Outlet:
+    def drain() -> None:
+        with contextlib.suppress(RuntimeError):  # no thread is to be had: the next line tries again
+            threading.Thread(target=outlet.drain, name="standard error", daemon=True).start()
+
+    outlet = Outlet(on_wait=drain)
+    return outlet
 
 
 def _add(root: logging.Logger, handler: logging.Handler, line: str) -> None:

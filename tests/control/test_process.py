@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ccproxy import logs
+from ccproxy.activator.child import spawn
 from ccproxy.config.inspector import MitmproxyOptions
 from ccproxy.config.instance import find_instance
 from ccproxy.config.load import Loaded
@@ -24,7 +25,7 @@ from ccproxy.control.lock import read_lock
 from ccproxy.control.process import RESTART_KEYS, ProcessControl, changed_keys
 from ccproxy.errors import ControlError, Problem
 from ccproxy.systemd import Notifier
-from tests.control.program import PidFd, Program
+from tests.control.program import ARGV, PidFd, Program
 from tests.support.daemon import TIMEOUT_S
 from tests.support.need import need_linux
 
@@ -270,6 +271,38 @@ def test_what_does_not_drain_is_ended_by_a_second_signal() -> None:
         program.send(signal.SIGTERM)
         assert program.wait() == 0
         assert "not drained in time" in program.output()
+
+
+def test_a_standard_error_that_nobody_reads_stops_nothing() -> None:
+    reading, writing = os.pipe()
+    with Program("mcp", config="ccproxy: {log_file: null}").listen() as program:
+        program.pid = spawn([*ARGV, "mcp"], program.env, program.sockets, writing)
+        os.close(writing)
+        program.told("READY=1")
+        assert program.ask("say 2000") == "said"
+        assert program.ask("pid") == str(program.pid)
+        with open(reading, "rb") as output:
+            said = b""
+            while b"lines are missing here" not in said:
+                said += output.read1(65536)
+            assert b" 0 xxx" in said
+            assert program.ask("say 1") == "said"
+            program.send(signal.SIGTERM)
+            assert b" 0 xxx" in (rest := output.read())
+            assert b"stopping" in rest
+        assert program.wait() == 0
+
+
+def test_a_process_ends_though_nobody_reads_its_standard_error() -> None:
+    reading, writing = os.pipe()
+    with Program("mcp").listen() as program:
+        program.pid = spawn([*ARGV, "mcp"], program.env, program.sockets, writing)
+        program.told("READY=1")
+        assert program.ask("say 200") == "said"
+        program.send(signal.SIGTERM)
+        assert program.wait() == 0
+    for fd in (reading, writing):
+        os.close(fd)
 
 
 def test_it_goes_with_the_activator_that_started_it() -> None:

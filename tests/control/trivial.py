@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -20,6 +21,8 @@ from ccproxy.config.model import Config
 from ccproxy.control.process import ProcessControl, Sockets, run_process
 from ccproxy.control.protocol import UNIT_SOCKETS, JsonObject, Unit
 from ccproxy.errors import BadRequest, CcproxyError, ConfigError, CredentialError, Problem
+
+log = logging.getLogger("ccproxy.trivial")
 
 
 def behaviour(unit: Unit) -> str:
@@ -83,6 +86,10 @@ async def serve(sockets: Sockets, config: Config, instance: Instance, control: P
                 reply = " ".join(sorted(os.environ))
             case ["ports"]:
                 reply = " ".join(listening_ports())
+            case ["say", lines]:
+                for number in range(int(lines)):
+                    log.warning("%s %s", number, "x" * 1000)
+                reply = "said"
             case ["crash"]:
                 os._exit(3)
             case _:
