@@ -16,6 +16,7 @@ from ccproxy.activator.process import Process
 from ccproxy.activator.unit import Unit
 from ccproxy.config.instance import find_instance
 from ccproxy.control.lock import Lock
+from ccproxy.outlet import Outlet
 from tests.control import trivial
 
 
@@ -28,8 +29,15 @@ def main() -> int:
         name, port = sockets[unit]
         return [(name, each) for each in bind_tcp(Bind("127.0.0.1", port, name))]
 
+    outlet = Outlet()
     logs.set_up(
-        level="DEBUG", path=None, identifier=instance.name, use_journal=False, verbose=False, environ=os.environ
+        level="DEBUG",
+        path=None,
+        identifier=instance.name,
+        use_journal=False,
+        verbose=False,
+        environ=os.environ,
+        outlet=outlet,
     )
     with Lock.take(instance, "activator", sockets={"proxy": [str(proxy)], "sidecar": [str(sidecar)]}) as lock:
         activator = Activator(
@@ -38,10 +46,12 @@ def main() -> int:
                     Unit(unit, eager=unit == "listener" and "--eager" in sys.argv),
                     [sys.executable, "-P", trivial.__file__, unit],
                     instance.runtime_dir / f"notify-{unit}",
+                    outlet.write,
                 )
                 for unit in sockets
             ],
             lock=lock,
+            outlet=outlet,
             bind=bind,
             environ=dict(os.environ),
             shutdown_timeout_s=float(os.environ.get("SHUTDOWN_TIMEOUT_S", "10")),

@@ -49,14 +49,14 @@ class Activated:
         """How a process of this name behaves from its next start on."""
         (self.folder / f"trivial-{unit}").write_text(how)
 
-    def start(self, *flags: str) -> Self:
+    def start(self, *flags: str, stderr: int | None = None) -> Self:
         with self.log.open("ab") as log:
             self.program = subprocess.Popen(
                 [*self.argv, *flags],
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=stderr if stderr is not None else log,
                 text=True,
             )
         return self
@@ -218,6 +218,44 @@ def test_a_reload_waits_for_a_process_that_starts(activated: Activated) -> None:
             activated.signal(signal.SIGHUP)
             wait_for_line(activated.log, "configuration read again")  # by the listener
         wait_for_line(activated.log, "configuration read again", count=2)
+
+
+def test_a_standard_error_that_nobody_reads_stops_nothing(activated: Activated) -> None:
+    reading, writing = os.pipe()
+    activated.start("--eager", stderr=writing)
+    os.close(writing)
+    for port in (activated.proxy, activated.sidecar):
+        assert activated.ask(port, "say 1000") == "said"
+    os.kill(int(activated.ask(activated.sidecar, "pid")), signal.SIGKILL)
+    assert activated.ask(activated.sidecar, "pid")
+    with open(reading, "rb") as output:
+        said = b""
+        while b"lines are missing here" not in said:
+            said += output.read1(65536)
+        assert activated.ask(activated.proxy, "say 1") == "said"
+        activated.signal(signal.SIGTERM)
+        assert b" 0 xxx" in output.read()
+    assert activated.wait() == 0
+
+
+def test_it_ends_though_nobody_reads_its_standard_error(activated: Activated) -> None:
+    reading, writing = os.pipe()
+    activated.start("--eager", stderr=writing)
+    assert activated.ask(activated.proxy, "say 1000") == "said"
+    activated.signal(signal.SIGTERM)
+    assert activated.wait() == 0
+    for fd in (reading, writing):
+        os.close(fd)
+
+
+def test_a_stopped_activator_stops_no_process(activated: Activated) -> None:
+    """Ctrl-Z, and their standard error is a pipe to it."""
+    activated.start_eagerly()
+    activated.signal(signal.SIGSTOP)
+    assert activated.ask(activated.proxy, "say 1000") == "said"
+    assert activated.ask(activated.proxy, "pid")
+    activated.signal(signal.SIGCONT)
+    wait_for_line(activated.log, "lines are missing here")
 
 
 @pytest.mark.parametrize(("how", "attempts"), [("crash", GIVE_UP_AFTER), ("refuse", 1)])

@@ -1,5 +1,7 @@
 """The activator's one loop: sockets of processes that are away, signals, notifications, output, pauses.
 
+Nothing in it waits for anybody: not for who reads its standard error, to which it passes on that of the processes.
+
 A socket is watched only while its process is away and not in a pause, so the loop sleeps while everything runs.
 
 ==================  ================================================================================================
@@ -26,6 +28,7 @@ from functools import partial
 
 from ccproxy.activator.process import Process
 from ccproxy.control.lock import Lock
+from ccproxy.outlet import Outlet
 
 STOP_MARGIN_S = 12.0
 """Beyond ``shutdown_timeout_s`` before SIGKILL: a process cancels what is left by itself within ten seconds."""
@@ -44,15 +47,21 @@ class Activator:
         processes: Iterable[Process],
         *,
         lock: Lock,
+        outlet: Outlet,
         bind: Callable[[str], Bound],
         environ: Mapping[str, str],
         shutdown_timeout_s: float,
         on_ready: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``bind(unit)`` makes a unit's sockets; ``on_ready()`` is called once, when every eager unit is READY."""
+        """``bind(unit)`` makes a unit's sockets; ``on_ready()`` is called once, when every eager unit is READY.
+
+        ``outlet`` is what the processes' output and the activator's log go to; the loop empties it.
+        """
         self._processes = tuple(processes)
         self._lock = lock
+        self._outlet = outlet
+        self._watching_outlet = False
         self._bind = bind
         self._environ = environ
         self._patience_s = shutdown_timeout_s + STOP_MARGIN_S
@@ -80,6 +89,7 @@ class Activator:
                 process.sockets.extend(self._bind(process.unit.name))
             while self._exit_status is None:
                 self._start_what_is_due()
+                self._watch_outlet()
                 for key, _ in self._selector.select(self._until_next()):
                     key.data()
             return self._exit_status
@@ -129,6 +139,14 @@ class Activator:
                 self._selector.register(each, selectors.EVENT_READ, partial(self._start_for_connection, process))
             elif not wanted and each in registered:
                 self._selector.unregister(each)
+
+    def _watch_outlet(self) -> None:
+        """Wait for the reader of standard error while there is something for it."""
+        if self._outlet.waiting and not self._watching_outlet:
+            self._selector.register(self._outlet, selectors.EVENT_WRITE, self._outlet.flush)
+        elif self._watching_outlet and not self._outlet.waiting:
+            self._selector.unregister(self._outlet)
+        self._watching_outlet = self._outlet.waiting
 
     def _start_for_connection(self, process: Process) -> None:
         if not self._stopping and process.unit.wants_start(self._clock(), waiting=True):

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,12 +17,15 @@ from ccproxy.activator.unit import Unit, read_notification
 KEPT_LINES = 20
 """What a failed process said last."""
 READ_BYTES = 65536
+READS = 16
+"""Before somebody else has a turn; the pipe of a process that has ended holds less."""
 
 
 class Process:
     """Sockets that wait for a program, and the program."""
 
-    def __init__(self, unit: Unit, argv: Sequence[str], notify_path: Path) -> None:
+    def __init__(self, unit: Unit, argv: Sequence[str], notify_path: Path, write: Callable[[bytes], None]) -> None:
+        """``write`` takes the lines that the program writes."""
         self.unit = unit
         self.sockets: list[tuple[str, socket.socket]] = []
         """(name, socket)"""
@@ -31,6 +34,9 @@ class Process:
         self.output = -1
         """Read end of its standard output and error; -1 without one."""
         self.said: deque[bytes] = deque(maxlen=KEPT_LINES)
+        self._line = b""
+        """The beginning of a line whose end has not been read yet."""
+        self._write = write
         self._argv = argv
         self._notify_path = notify_path
         check_length(notify_path)
@@ -66,21 +72,32 @@ class Process:
 
     def relay_output(self) -> bool:
         """Pass on what the program has written, and keep its end; False when there will be no more."""
-        while True:
+        for _ in range(READS):
             try:
                 data = os.read(self.output, READ_BYTES)
             except BlockingIOError:
                 return True
             if not data:
                 return False
-            self.said.extend(data.splitlines())
-            with suppress(OSError):  # whoever read our standard error went away: the programs go on
-                os.write(2, data)
+            lines, end, self._line = (self._line + data).rpartition(b"\n")
+            self._pass_on(lines + end)
+            if len(self._line) > READ_BYTES:
+                self._pass_on(self._line)
+                self._line = b""
+        return True
 
     def close_output(self) -> None:
+        """Read no more of it."""
         if self.output >= 0:
+            if self._line:
+                self._pass_on(self._line + b"\n")
+                self._line = b""
             os.close(self.output)
             self.output = -1
+
+    def _pass_on(self, lines: bytes) -> None:
+        self.said.extend(lines.splitlines())
+        self._write(lines)
 
     def refuse(self) -> None:
         """Nothing will serve the sockets for now. Only when the program does not run: it has the same ones."""

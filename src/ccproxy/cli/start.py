@@ -20,6 +20,7 @@ from ccproxy.control.hardening import forbid_core_dumps
 from ccproxy.control.lock import Lock, read_lock
 from ccproxy.control.protocol import UNIT_SOCKETS, web_ui_url
 from ccproxy.errors import CcproxyError
+from ccproxy.outlet import Outlet
 from ccproxy.systemd import Notifier, stderr_is_journal
 
 
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_in_child(lambda: _read_plan(instance, environ))
     if stderr_is_journal(environ):
         environ["CCPROXY_USE_JOURNAL"] = "true"  # a child's standard error is a pipe to here
+    outlet = Outlet()
     destination = logs.set_up(
         level=plan.log_level,
         path=Path(plan.log_file) if plan.log_file else None,
@@ -44,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         use_journal=plan.use_journal,
         verbose=args.verbose,
         environ=environ,
+        outlet=outlet,
     )
     addresses = {name: [f"{bind.host}:{bind.port}"] for name, bind in plan.tcp.items()}
     addresses["control"] = [str(instance.control_path)]
@@ -68,11 +71,13 @@ def run(args: argparse.Namespace) -> int:
                     Unit(unit, eager=unit == "listener"),
                     [*command, unit],
                     instance.runtime_dir / f"notify-{unit}",
+                    outlet.write,
                 )
                 for unit, names in UNIT_SOCKETS_BY_NAME.items()
                 if names[0] in plan.tcp
             ],
             lock=lock,
+            outlet=outlet,
             bind=bind,
             environ=environ,
             shutdown_timeout_s=plan.shutdown_timeout_s,
@@ -83,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             notifier.stopping()
             instance.control_path.unlink(missing_ok=True)
+            outlet.close()
 
 
 UNIT_SOCKETS_BY_NAME: dict[str, tuple[str, ...]] = {str(unit): names for unit, names in UNIT_SOCKETS.items()}
