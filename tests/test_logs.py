@@ -58,6 +58,18 @@ def test_captured_text_can_neither_forge_a_line_nor_move_the_terminal(tmp_path: 
     assert second == "    2026-01-01 00:00:00 root CRITICAL owned\\x1b[2J\\x9b1m\\u202e"
 
 
+def test_a_message_that_cannot_be_formatted_fails_nobody_and_shows_no_arguments(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The standard library would print the arguments, which no scrubber has seen."""
+    set_up(tmp_path / "log")
+    message = "%d bytes of %s"
+    logging.getLogger("some.library").warning(message, "s3cret")
+    line = (tmp_path / "log").read_text()
+    assert line.endswith("WARNING  a message that cannot be formatted: '%d bytes of %s'\n")
+    assert capfd.readouterr().err == line
+
+
 def test_every_line_passes_the_scrubber_tracebacks_included(tmp_path: Path) -> None:
     path = tmp_path / "log"
     set_up(path)

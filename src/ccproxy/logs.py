@@ -44,7 +44,12 @@ class LogFormat(logging.Formatter):
         self.scrub: Scrub | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record).replace("\n", "\n    ")
+        try:
+            text = super().format(record)
+        except Exception:  # an error edge: whatever is wrong with a message, who logs it goes on
+            record.msg, record.args = f"a message that cannot be formatted: {record.msg!r}", ()
+            text = super().format(record)
+        text = text.replace("\n", "\n    ")
         text = CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
         if self.scrub is not None:
             text = self.scrub(text.encode("utf-8", "backslashreplace")).decode("utf-8", "replace")
