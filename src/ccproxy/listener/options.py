@@ -17,6 +17,9 @@ from ccproxy.listener.authority import confdir, upstream_bundle
 from ccproxy.listener.master import ListenerMaster
 
 LEVELS: Final = {"error": "ERROR", "warn": "WARNING", "info": "INFO", "alert": "WARNING", "debug": "DEBUG"}
+IDLE_S: Final = 24 * 3600
+"""A connection without any traffic is closed after this. mitmproxy's ten minutes would end answers that take longer to
+begin; how long those may take is for ``provider_timeout`` to say."""
 WIRE_BYTES: Final = re.compile(r"b['\"]|<[A-Z]")
 """Where the repr of bytes, or of an event that holds some, begins."""
 NOISY: Final = ("xepor", "tornado", "asyncio", "hpack", "mitmproxy.tools.web.webaddons")
@@ -44,6 +47,7 @@ def later_options(master: ListenerMaster, config: Config, web_password: str) -> 
     ours = config.inspector.mitmproxy
     master.options.update(
         connection_strategy="lazy",  # the placeholder upstream must never be dialled
+        tcp_timeout=IDLE_S,
         keep_host_header=True,  # the client's own Host is what ingress judges
         store_streamed_bodies=False,  # every answer is streamed; our own capture is bounded
         body_size_limit=None if ours.body_size_limit is None else str(ours.body_size_limit),
