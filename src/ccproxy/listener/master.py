@@ -69,6 +69,12 @@ class ListenerMaster(WebMaster):
         self.up = asyncio.Event()
         """Set once every server runs."""
 
+    @property
+    def web_url(self) -> str:
+        """Where a browser is sent: without the token, since every user of the machine sees a browser's arguments."""
+        host: str = self.options.web_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.options.web_port}/"
+
     async def running(self) -> None:
         server = tornado.httpserver.HTTPServer(
             GuardedApp(self.app, self.web_hosts, self.clean_view), max_buffer_size=UPLOAD_BYTES
