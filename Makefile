@@ -53,7 +53,7 @@ bench: .venv/.for-test
 
 clean:
 	rm -rf .venv $(TOOLS) dist .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache
+		.import_linter_cache tests/clients/.work
 
 # Inexact: what `make test` has added stays.
 .venv/.for-start: pyproject.toml uv.lock | $(filter $(TOOLS)/%,$(UV))
