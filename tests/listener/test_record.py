@@ -64,9 +64,11 @@ def marked(kind: str, mark: str, path: str = "") -> str:
 @pytest.mark.parametrize("kind", PATHS)
 async def test_the_usage_of_a_stream_is_kept(stand: Stand, kind: str) -> None:
     async with stand.upstream("plain", sse(STREAM[kind])), connect("h1", stand.port) as client:
-        reply = await client.post(marked(kind, f"stream-{kind}"), message(stream=True), key=stand.key(f"plain-{kind}"))
+        reply = await client.post(
+            marked(kind, f"usage-stream-{kind}"), message(stream=True), key=stand.key(f"plain-{kind}")
+        )
         assert await reply.rest() == b"".join(STREAM[kind])
-    record = await stand.flow(f"mark=stream-{kind}")
+    record = await stand.flow(f"mark=usage-stream-{kind}")
     assert record.usage == EXPECTED
     assert (record.stop_reason, record.complete, record.error) == (STOP[kind], True, None)
 
@@ -75,9 +77,9 @@ async def test_the_usage_of_a_stream_is_kept(stand: Stand, kind: str) -> None:
 async def test_the_usage_of_a_buffered_answer_is_kept(stand: Stand, kind: str) -> None:
     path = PATHS[kind].replace("streamGenerateContent?alt=sse", "generateContent")
     async with stand.upstream("plain", json(200, WHOLE[kind])), connect("h1", stand.port) as client:
-        reply = await client.post(marked(kind, f"whole-{kind}", path), message(), key=stand.key(f"plain-{kind}"))
+        reply = await client.post(marked(kind, f"usage-whole-{kind}", path), message(), key=stand.key(f"plain-{kind}"))
         assert await reply.json() == WHOLE[kind]
-    record = await stand.flow(f"mark=whole-{kind}")
+    record = await stand.flow(f"mark=usage-whole-{kind}")
     assert record.usage == EXPECTED
     assert (record.stop_reason, record.error) == (STOP[kind], None)
 
