@@ -30,13 +30,15 @@ from collections.abc import Generator
 from typing import Any, Final, Protocol
 
 from mitmproxy import http
-from mitmproxy.connection import ConnectionState
+from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.version import VERSION
+
+from ccproxy.listener import goaway
 
 from ccproxy.lightllm.failure import Failure, encode_failure
 
@@ -310,6 +312,14 @@ class AttemptLayer(mhttp.HttpLayer):
     seam: Seam
     header_limit: int
 
+    def register_connection(self, command: mhttp.RegisterHttpConnection) -> Commands:
+        made: object = self.connections.get(command.connection)
+        while made is not None and not isinstance(made, _http2.Http2Client):
+            made = getattr(made, "child_layer", None)
+        if made is not None and isinstance(command.connection, Server):
+            goaway.install(made, command.connection)
+        yield from super().register_connection(command)
+
     def make_stream(self, stream_id: int) -> Commands:
         self.streams[stream_id] = AttemptStream(self.context.fork(), stream_id, self)
         yield from self.event_to_child(self.streams[stream_id], events.Start())
@@ -402,7 +412,8 @@ def check_internals() -> None:
             "state_wait_for_response_headers state_consume_request_body state_done handle_protocol_error "
             "make_server_connection check_killed _handle_event handle_event"
         ),
-        mhttp.HttpLayer: "make_stream event_to_child _handle_event",
+        mhttp.HttpLayer: "make_stream register_connection event_to_child _handle_event",
+        _http2.BufferedH2Connection: "_receive_goaway_frame",
         _http1.Http1Connection: "read_headers",
         layer.Layer: "handle_event",
     }
