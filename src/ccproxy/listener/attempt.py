@@ -38,9 +38,8 @@ from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.version import VERSION
 
-from ccproxy.listener import goaway
-
 from ccproxy.lightllm.failure import Failure, encode_failure
+from ccproxy.listener import goaway
 
 type Commands = Generator[commands.Command, Any]
 
