@@ -165,7 +165,11 @@ def test_a_reload_that_fails_says_why_and_keeps_the_old_configuration(program: P
     assert ("a defect" in program.output()) == (level == "WARNING"), "a traceback is for defects"
 
 
-async def test_reloads_that_come_while_one_runs_are_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("eager", [False, True])
+async def test_reloads_that_come_while_one_runs_are_one(tmp_path: Path, eager: bool) -> None:
+    """Also where tasks are eager, as mitmproxy has them."""
+    if eager:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     begun, gate = threading.Semaphore(0), threading.Semaphore(0)
     warnings = iter("abc")
 
