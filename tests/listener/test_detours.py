@@ -147,8 +147,8 @@ async def test_a_builtin_page_stays_ours_whatever_key_comes_along(stand: Stand) 
 
 HOLDER = """
 import os, socket, sys
-listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 os.setuid(65534)
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 print("held", flush=True)
 connection, _ = listening.accept()
 connection.settimeout(5)
