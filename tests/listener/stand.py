@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import random
 import shlex
 import socket
@@ -33,7 +34,7 @@ from ccproxy.errors import StoreError
 from ccproxy.flows.reader import FlowReader
 from ccproxy.flows.record import FlowRecord
 from tests.support.certificates import Authority
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, Via
 from tests.support.upstream import Answer, Upstream
 
 type Site = Literal["plain", "tls", "h2", "stranger", "nobody"]
@@ -46,6 +47,8 @@ PATHS = {**TYPES, "google": GOOGLE}
 FRESH = 24
 """Providers with a token file of their own, per site that wants them: a renewal is not repeated for two seconds."""
 WAIT_S = 15.0
+VIA: Via = "systemd-socket-activate" if os.environ.get("CCPROXY_TEST_VIA") == "systemd" else "ccproxy start"
+"""Who starts the processes. CCPROXY_TEST_VIA=systemd: the suite as it is under socket units."""
 FLAKY = """
 from ccproxy.pipeline.hook import hook
 
@@ -99,7 +102,7 @@ class Stand:
             **extra,
         }
         """The configuration below ``ccproxy:``, without its ports."""
-        self.daemon = Daemon(self.settings, environ={"PYTHONPATH": str(folder / "modules")})
+        self.daemon = Daemon(self.settings, environ={"PYTHONPATH": str(folder / "modules")}, via=VIA)
 
     def _provider(self, site: str, name: str, kind: str = "anthropic") -> dict[str, Any]:
         self.write_token(name, f"real-{name}-1")
@@ -107,7 +110,8 @@ class Stand:
         return {"type": kind, "base_url": self.origin(site), "auth": source}
 
     def _commanded(self, site: str, name: str) -> dict[str, Any]:
-        command = f"cat {shlex.quote(str(self.token_file(name)))}"
+        runs, token = (shlex.quote(str(file)) for file in (self.runs_file(name), self.token_file(name)))
+        command = f"echo run >> {runs}; cat {token}"
         source = {"type": "command", "command": command, "header": "x-api-key"}
         return {"type": "anthropic", "base_url": self.origin(site), "auth": source}
 
@@ -135,6 +139,10 @@ class Stand:
 
     def token_file(self, name: str) -> Path:
         return self.folder / f"{name}.token"
+
+    def runs_file(self, name: str) -> Path:
+        """A line for each run of ``NAME-command``'s command."""
+        return self.folder / f"{name}.runs"
 
     def write_token(self, name: str, token: str) -> None:
         """Replace a provider's token at once, as a vendor's tool does."""

@@ -212,6 +212,67 @@ async def test_one_stream_of_a_client_is_reset_and_the_others_go_on(stand: Stand
     assert (closed.how, closed.request) == ("stream", upstream.requests[1])
 
 
+async def test_many_refused_at_once_share_one_renewal(stand: Stand) -> None:
+    """A flood of 401s does not become a flood of processes: the command runs twice in all."""
+    name, count = stand.fresh("plain"), 8
+    started, both = 0, asyncio.Event()
+
+    async def answer(request: Received, send: Send) -> None:
+        nonlocal started
+        if request.header("x-api-key") == "newer":
+            await json(200, {})(request, send)
+            return
+        started += 1
+        if started == count:
+            stand.write_token(name, "newer")
+            both.set()
+        await both.wait()
+        await json(401, REFUSED)(request, send)
+
+    stand.runs_file(name).unlink(missing_ok=True)
+    async with stand.upstream("plain", answer) as upstream, connect("h2c", stand.port) as client:
+        assert isinstance(client, H2Client)
+        for _ in range(count):
+            await client.submit("/v1/messages", message(), key=stand.key(f"{name}-command"))
+        for stream in client.events:
+            assert (await client.answer(stream)).status == 200
+    assert len(upstream.requests) == 2 * count
+    assert stand.runs_file(name).read_text() == "run\n" * 2
+
+
+async def test_nothing_is_sent_for_a_client_that_left_before_there_was_a_credential(stand: Stand) -> None:
+    name = stand.fresh("plain")
+    source = stand.token_file(name)
+    source.unlink()
+    os.mkfifo(source)  # the command waits for somebody who writes
+    async with stand.upstream("plain", json(200, {})) as upstream, connect("h1", stand.port) as client:
+        await client.submit(f"/v1/messages?early={name}", message(), key=stand.key(f"{name}-command"))
+        writer = await asyncio.to_thread(os.open, source, os.O_WRONLY)
+        try:
+            await client.abandon()
+            async with connect("h1", stand.port) as other:  # when it is answered, the other's end has been read
+                assert (await other.ask("GET", "/health")).status == 200
+            os.write(writer, b"late")
+        finally:
+            os.close(writer)
+        assert (await stand.flow(f"early={name}")).error is not None
+    assert not upstream.requests
+
+
+async def test_an_upstream_connection_that_has_ended_is_replaced(stand: Stand) -> None:
+    async def answer(request: Received, send: Send) -> None:
+        await json(200, {"n": request.connection})(request, send)
+        await send.hang_up()
+
+    async with stand.upstream("plain", answer) as upstream, connect("h1", stand.port) as client:
+        for number in (1, 2, 3):
+            reply = await client.post("/v1/messages", message(), key=stand.key("plain"))
+            assert await reply.json() == {"n": number}
+            await upstream.until(lambda seen: not seen.open_connections)
+            await (await client.ask("GET", "/health")).rest()  # now the listener has seen it, too
+    assert upstream.connections == 3
+
+
 FUNCTIONS: list[tuple[Any, str]] = [
     (mhttp.HttpStream, "state_wait_for_response_headers"),
     (mhttp.HttpStream, "state_consume_request_body"),

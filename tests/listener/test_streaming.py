@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+import zlib
+from collections.abc import Callable
 from typing import get_args
 
+import brotli
 import pytest
+import zstandard
 
 from tests.listener.client import H2Client, Kind, connect
 from tests.listener.stand import PATHS, Site, Stand, message
 from tests.support.answers import SSE_HEADERS
-from tests.support.upstream import Gate, Received, Send, silence, sse
+from tests.support.upstream import Gate, Received, Send, body, silence, sse
 
 PROMPTLY_S = 0.2
 """Within this time of the client's leaving the upstream has lost its request."""
@@ -158,3 +163,41 @@ async def test_a_slow_reader_slows_the_upstream_down(stand: Stand, client_kind: 
         await client.abandon()
         await upstream.wait_closed()
     assert seen < 64 << 20
+
+
+def flushing(coding: str) -> Callable[[bytes], bytes]:
+    """A compressor of which every piece can be decompressed at once."""
+    match coding:
+        case "gzip":
+            packer = zlib.compressobj(wbits=31)
+            return lambda data: packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+        case "br":
+            writer = brotli.Compressor()
+            return lambda data: bytes(writer.process(data) + writer.flush())
+        case _:
+            coder = zstandard.ZstdCompressor().compressobj()
+            return lambda data: coder.compress(data) + coder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_a_compressed_stream_is_opened_event_by_event(stand: Stand, coding: str) -> None:
+    """It is searched for the credential, so it goes on plain."""
+    gate, events, encode = Gate(), [event(number) for number in range(4)], flushing(coding)
+    answer = sse([encode(each) for each in events], gap=gate, headers=[("Content-Encoding", coding)])
+    async with stand.upstream("plain", answer), connect("h1", stand.port) as client:
+        accepts = [("accept-encoding", "gzip, deflate, br, zstd")]
+        reply = await client.post("/v1/messages/other", message(), key=stand.key("plain"), headers=accepts)
+        assert reply.header("content-encoding") == ""
+        for each in events:
+            assert (await reply.until(each)).endswith(each)
+            gate.step()
+        assert await reply.rest() == b"".join(events)
+
+
+async def test_a_compressed_answer_that_nobody_has_to_read_stays_as_it_is(stand: Stand) -> None:
+    packed = gzip.compress(b"for the client" * 100)
+    answer = body(200, packed, [("Content-Encoding", "gzip"), ("Content-Type", "text/plain")])
+    async with stand.upstream("plain", answer), connect("h1", stand.port) as client:
+        reply = await client.ask("GET", "/v1/files/1/content", [("x-api-key", stand.key("plain-open"))])
+        assert await reply.rest() == packed
+        assert (reply.header("content-encoding"), reply.header("content-length")) == ("gzip", str(len(packed)))
