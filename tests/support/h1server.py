@@ -211,6 +211,7 @@ class H1Send(Send):
         if connection.gone or connection.ended_here:
             raise ClientGone("the connection is closed")
         connection.transport.write(data)
+        await asyncio.sleep(0)  # or a script that only writes would never let the loop learn that the client has gone
         await connection.writable.wait()
         if connection.gone:
             raise ClientGone("the client closed the connection")
