@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json as jsonlib
+from collections.abc import Callable
 from typing import Any, get_args
 
 import brotli
@@ -240,6 +241,24 @@ async def test_a_body_that_is_cut_stays_cut(stand: Stand, client_kind: Kind, sit
     assert (await stand.flow(f"mark={mark}")).error is not None
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+@pytest.mark.parametrize("client_kind", CLIENTS)
+async def test_a_body_that_is_cut_inside_its_coding_stays_cut(stand: Stand, client_kind: Kind, coding: str) -> None:
+    """Its framing is whole; only the coding says that something is missing."""
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress, "br": brotli.compress, "zstd": zstandard.compress,
+    }  # fmt: skip
+    packed = packers[coding](b'{"content": "%b"}' % (b"abcdefghij" * 300))[:-5]
+    answer = body(200, packed, [("Content-Type", "application/json"), ("Content-Encoding", coding)])
+    async with stand.upstream("plain", answer), connect(client_kind, stand.port) as client:
+        reply = await post(stand, client, "plain", "anthropic", f"inside-{client_kind}-{coding}")
+        assert reply.status == 200
+        with pytest.raises(Broken):
+            await reply.rest()
+    record = await stand.flow(f"mark=inside-{client_kind}-{coding}")
+    assert "in the middle of its content coding" in (record.error or "")
+
+
 async def test_trailers_of_http1_end_the_connection_instead_of_hanging(stand: Stand) -> None:
     async def answer(request: Received, send: Send) -> None:
         await send.head(200, [("Content-Type", "application/json"), ("Trailer", "x-sum")])
@@ -294,7 +313,7 @@ async def test_a_line_of_100_mb_does_not_move_the_memory(stand: Stand, client_ki
     assert most - before < MEMORY
 
 
-BOMBS = {
+BOMBS: dict[str, Callable[[], bytes]] = {
     "gzip": lambda: gzip.compress(b"\0" * (100 << 20)),
     "br": lambda: brotli.compress(b"\0" * (400 << 20), quality=3),
     "zstd": lambda: zstandard.compress(b"\0" * (400 << 20)),

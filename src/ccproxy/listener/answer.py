@@ -122,6 +122,9 @@ class Answer:
                 self.tap.feed(held)
             self.capture.add(held)
             out.append(held)
+        if self.decoder is not None and not self.broken and not self.decoder.ended:
+            self.broken = "the provider's answer ends in the middle of its content coding"
+            self.on_break()
         if tail := self.on_end():
             out.append(tail)
         return out

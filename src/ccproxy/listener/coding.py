@@ -19,6 +19,8 @@ PIECE: Final = 1 << 20
 """Most bytes that one step of a decoder makes, so that a decompression bomb cannot fill the memory at once."""
 SLICE: Final = 256
 """Bytes fed at a time to a decoder that cannot limit its output: 256 zstd bytes make 8 MiB at most."""
+GZIP_OR_ZLIB, RAW = 47, -15
+"""``wbits`` of zlib.decompressobj."""
 READABLE: Final = ("gzip", "x-gzip", "deflate", "br", "zstd")
 
 
@@ -32,59 +34,83 @@ class Decoder(Protocol):
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What ``data`` decodes to, in pieces. Raises Undecodable."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether what was fed so far is whole."""
+
 
 class Zlib:
-    """gzip, zlib and (as some servers mean by "deflate") raw deflate."""
+    """gzip, zlib and (as some servers mean by "deflate") raw deflate: the first two bytes tell."""
 
     def __init__(self) -> None:
-        self.inner = zlib.decompressobj(47)
-        self.started = False
+        self.inner = zlib.decompressobj(GZIP_OR_ZLIB)
+        self.head: bytes | None = b""
+        """The first byte, while there is only one. None: it is known what this is."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        while data:
+        if self.head is not None:
+            data = self.head + data
+            self.head = data[:1] if len(data) < 2 else None
+            if self.head is not None:
+                return
+            if not (data.startswith(b"\x1f\x8b") or (data[0] & 15 == 8 and int.from_bytes(data[:2]) % 31 == 0)):
+                self.inner = zlib.decompressobj(RAW)
+        full = False
+        while data or full:
             try:
                 piece = self.inner.decompress(data, PIECE)
             except zlib.error as err:
-                if self.started:
-                    raise Undecodable(str(err)) from None
-                self.inner = zlib.decompressobj(-15)
-                self.started = True
-                continue
-            self.started = True
+                raise Undecodable(str(err)) from None
             if piece:
                 yield piece
-            data = self.inner.unconsumed_tail
+            data, full = self.inner.unconsumed_tail, len(piece) == PIECE
             if self.inner.eof and self.inner.unused_data:  # the next member of a gzip file
-                data, self.inner = self.inner.unused_data, zlib.decompressobj(47)
+                data, self.inner = self.inner.unused_data, zlib.decompressobj(GZIP_OR_ZLIB)
+
+    @property
+    def ended(self) -> bool:
+        return self.inner.eof or self.head == b""
 
 
 class Brotli:
     def __init__(self) -> None:
         self.inner = brotli.Decompressor()
+        self.started = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        self.started = True
         try:
             piece = self.inner.process(data, output_buffer_limit=PIECE)
             while piece:
                 yield piece
-                if self.inner.can_accept_more_data():
+                if self.inner.is_finished():
                     return
-                piece = self.inner.process(b"", output_buffer_limit=PIECE)
+                piece = self.inner.process(b"", output_buffer_limit=PIECE)  # there may be more, whatever it accepts
         except brotli.error as err:
             raise Undecodable(str(err)) from None
+
+    @property
+    def ended(self) -> bool:
+        return not self.started or bool(self.inner.is_finished())
 
 
 class Zstd:
     def __init__(self) -> None:
         self.inner = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj()
+        self.started = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        self.started = True
         try:
             for start in range(0, len(data), SLICE):
                 if piece := self.inner.decompress(data[start : start + SLICE]):
                     yield piece
         except zstandard.ZstdError as err:
             raise Undecodable(str(err)) from None
+
+    @property
+    def ended(self) -> bool:
+        return not self.started or self.inner.eof
 
 
 def decoder(coding: str) -> Decoder | None:

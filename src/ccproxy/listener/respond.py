@@ -127,8 +127,10 @@ def own_copy(response: http.Response) -> http.Response:
 def cut(exchange: Exchange) -> None:
     """End an answer that cannot be passed on whole so that its client notices: without the end of its framing."""
     assert exchange.answer is not None
+    if exchange.tap is not None:  # an event stream says it by its error event, if it is not whole already
+        return
     exchange.record.error = exchange.answer.broken
-    if exchange.tap is None and exchange.flow.killable:  # an event stream says it by its error event
+    if exchange.flow.killable:
         exchange.flow.kill()
 
 
