@@ -165,6 +165,8 @@ async def test_a_stream_in_flight_ends_whole_while_new_connections_wait(
             until(lambda: stopping(daemon), "the stop")
             async with connect("h1", daemon.port) as late:
                 await late.submit("/v1/messages", message(), key=ECHO)
+                with pytest.raises(TimeoutError):  # it waits for the next process
+                    await asyncio.wait_for(late.reader.read(1), 0.3)
                 gate.step()
                 assert await reply.rest() == b"".join(EVENTS)
                 assert (await late.answer()).status == 200

@@ -180,15 +180,41 @@ async def test_nothing_is_sent_again_for_a_client_that_left(stand: Stand, client
         writer = await asyncio.to_thread(os.open, source, os.O_WRONLY)  # returns when the command has opened it
         try:
             await client.abandon()
-            closed = await upstream.wait_closed()
+            closed = await upstream.wait_closed(timeout=2)
             watch = select.poll()
             watch.register(writer, 0)
-            assert await asyncio.to_thread(watch.poll, 5000), "the command still runs"
+            assert await asyncio.to_thread(watch.poll, 2000), "the command still runs, up to its timeout of 5 s"
         finally:
             os.close(writer)
     assert (closed.how == "stream") == (client_kind == "h2c" and site == "h2")
     assert len(upstream.requests) == 1
     assert [attempt.status for attempt in (await stand.flow(f"gone={name}")).attempts] == [401]
+
+
+@pytest.mark.parametrize(("client_kind", "site"), EVERY_WAY)
+async def test_an_endless_401_is_cut_before_the_decision(stand: Stand, client_kind: Kind, site: Site) -> None:
+    """However long the renewal takes, no more than a megabyte of the old answer is held."""
+    name = stand.fresh(site)
+
+    async def refused(request: Received, send: Send) -> None:
+        source.unlink()
+        os.mkfifo(source)  # the command waits for somebody who writes
+        await send.head(401)
+        await pour(send, b"x" * 65536)
+
+    source, answer = stand.token_file(name), script(refused, json(200, {}))
+    async with stand.upstream(site, answer) as upstream, connect(client_kind, stand.port) as client:
+        await client.submit("/v1/messages", message(), key=stand.key(f"{name}-command"))
+        await upstream.wait_requests()
+        writer = await asyncio.to_thread(os.open, source, os.O_WRONLY)
+        try:
+            await upstream.wait_closed(timeout=4)  # the command has 5 s
+            os.write(writer, b"newer")
+        finally:
+            os.close(writer)
+        reply = await client.answer()
+        assert (reply.status, await reply.rest()) == (200, b"{}")
+    assert keys(upstream.requests) == [f"real-{name}-1", "newer"]
 
 
 async def test_one_stream_of_a_client_is_reset_and_the_others_go_on(stand: Stand) -> None:

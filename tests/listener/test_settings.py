@@ -195,7 +195,7 @@ async def test_a_body_without_end_is_cut(narrow: Narrow) -> None:
             b"transfer-encoding: chunked\r\n\r\n" % narrow.key("anthropic").encode()
         )
         with pytest.raises(ConnectionError):
-            while True:
+            for _ in range(2000):  # 64 MB, of which 400 KB are read
                 await client.send_raw(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
                 await asyncio.sleep(0)
 
