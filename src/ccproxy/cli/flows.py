@@ -159,6 +159,7 @@ def _clear(args: argparse.Namespace, instance: Instance, reader: FlowReader) -> 
         _forget(instance, None)
         deleted = reader.clear()
     elif args.ids or args.jq:
+        _forget(instance, [])  # of none: what waits is written first, so that it can be named
         ids = [reader.get(flow_id, bodies=False).id for flow_id in args.ids]
         if args.jq:
             filters = [*_default_filters(instance, args.config), *args.jq]
