@@ -1,0 +1,122 @@
+"""Between ``Memory`` and the two halves of a translation: what an answer leaves there, what a request gets back.
+
+A thought with a signature belongs to the next call or text after it; that is found again by the call's id or the
+text, so nothing is asked of the client but to bring back what it was shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.events import BlockDelta, BlockKind, BlockSignature, BlockStart, BlockStop, Event
+from ccproxy.lightllm.memory import Kept, Memory, call_key, text_key
+from ccproxy.lightllm.names import restore_id
+from ccproxy.lightllm.plan import Plan
+from ccproxy.lightllm.prompt import Call, Part, Prompt, Text, Thought, Turn
+
+_TEXT_LIMIT: Final = 4 << 20
+"""Longest text or thought, in characters, that is remembered."""
+_SIGNING: Final = frozenset({Dialect.ANTHROPIC, Dialect.OPENAI_RESPONSES, Dialect.GOOGLE})
+
+
+@dataclass(slots=True)
+class _Open:
+    kind: BlockKind
+    id: str | None
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+    signature: str | None = None
+
+
+class Remembering:
+    """Watches the events of one answer, in the client's ids."""
+
+    __slots__ = ("_active", "_memory", "_open", "_plan", "_thoughts")
+
+    def __init__(self, plan: Plan, memory: Memory) -> None:
+        self._plan = plan
+        self._memory = memory
+        self._active = plan.flavour.dialect in _SIGNING
+        self._open: dict[int, _Open] = {}
+        self._thoughts: list[Thought] = []
+
+    def delta(self, event: BlockDelta) -> None:
+        """More text. Called for every event of this kind: the quick way in."""
+        if self._active and (block := self._open.get(event.index)) is not None and block.kind != "call":
+            block.size += len(event.text)
+            if block.size <= _TEXT_LIMIT:
+                block.pieces.append(event.text)
+
+    def take(self, event: Event) -> None:
+        """Any other event."""
+        if not self._active:
+            return
+        match event:
+            case BlockStart():
+                self._open[event.index] = _Open(event.kind, event.id)
+            case BlockSignature(index, signature) if index in self._open:
+                self._open[index].signature = signature
+            case BlockStop(index) if (block := self._open.pop(index, None)) is not None:
+                self._close(block)
+            case _:
+                pass
+
+    def _close(self, block: _Open) -> None:
+        if block.size > _TEXT_LIMIT:
+            return
+        match block.kind:
+            case "thinking" | "redacted":
+                if block.signature is not None:
+                    text = "".join(block.pieces)
+                    self._thoughts.append(Thought(text, block.signature, block.kind == "redacted", block.id))
+            case "call":
+                assert block.id is not None
+                self._keep(call_key(restore_id(block.id)), block.signature)
+            case "text":
+                if text := "".join(block.pieces).strip():
+                    self._keep(text_key(text), block.signature)
+            case "refusal":
+                pass
+
+    def _keep(self, key: str, signature: str | None) -> None:
+        if self._thoughts or signature is not None:
+            self._memory.remember(self._plan.provider, key, Kept(tuple(self._thoughts), signature))
+            self._thoughts.clear()
+
+
+def recalled(prompt: Prompt, provider: str, memory: Memory) -> Prompt:
+    """The prompt with what ``provider`` gave, byte for byte, in the place of what the client could bring back of it.
+
+    Signatures that came with the client's own body are of its dialect, and so of another provider: they are dropped.
+    """
+    turns = tuple(
+        replace(turn, parts=tuple(_restored(turn, provider, memory))) if turn.role == "assistant" else turn
+        for turn in prompt.turns
+    )
+    return replace(prompt, turns=turns)
+
+
+def _restored(turn: Turn, provider: str, memory: Memory) -> list[Part]:
+    parts: list[Part] = []
+    pending: list[Thought] = []
+    for part in turn.parts:
+        key = ""
+        match part:
+            case Thought():
+                if not part.redacted and part.text:
+                    pending.append(replace(part, signature=None, id=None))
+                continue
+            case Call():
+                key = call_key(part.id)
+            case Text() if part.text.strip():
+                key = text_key(part.text)
+            case _:
+                pass
+        kept = memory.recall(provider, key) if key else None
+        parts += kept.thoughts if kept is not None and kept.thoughts else pending
+        pending = []
+        signed = kept.signature if kept is not None else None
+        parts.append(replace(part, signature=signed) if isinstance(part, Call | Text) else part)
+    return parts + pending
