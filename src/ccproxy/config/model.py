@@ -114,7 +114,7 @@ class Limits(Section):
     """A larger block of request headers is refused, bytes."""
     parse_bytes: Bytes = 8 * 1024**2
     """A larger body is forwarded without being parsed, bytes."""
-    web_view_bytes: Count = 16 * 1024**2
+    web_view_bytes: Count = 8 * 1024**2
     """Memory for the flows that the web UI shows, bytes."""
 
 

@@ -26,7 +26,7 @@ from ccproxy.flows.redact import Redactor
 from ccproxy.flows.retention import Limits, prune
 from ccproxy.flows.schema import INSERT_BODY, INSERT_FLOW, PARTS_PER_FLOW, open_writer, store_error
 
-BATCH_COUNT = 64
+BATCH_COUNT = 32
 BATCH_BYTES = 8 * 1024 * 1024
 LINGER_S = 0.05
 """How long a record waits for others to share its transaction."""

@@ -36,7 +36,7 @@ from ccproxy.listener.builtin import builtin_api
 from ccproxy.listener.flow_log import log_flows
 from ccproxy.listener.forward import Forwarder
 from ccproxy.listener.master import ListenerMaster
-from ccproxy.listener.memory import give_back
+from ccproxy.listener.memory import give_back, settle
 from ccproxy.listener.options import first_options, later_options, quiet_loggers, web_hosts, web_password_of
 from ccproxy.listener.policy import Policy, policy_of
 from ccproxy.listener.readiness import probe_readiness
@@ -117,6 +117,7 @@ async def serve(
         log_flows(master, config.inspector.mitmproxy.flow_detail)
         reporting(control, addon, writer, config, echo)
         control.route(CLEAR, clearing(writer, master))
+        settle()
         trimming = asyncio.create_task(give_back(lambda: master.shown.passed))
         try:
             await run(master, sockets, control, addon, config.shutdown_timeout_s)
