@@ -4,12 +4,12 @@ A call's id is written so that it can be read back with no memory: the client's 
 id that is too long for that becomes a hash, which is as good: what matters is that call and result agree.
 
 >>> fit_id("functions.bash:0", Dialect.ANTHROPIC)
-'cc1_cpqmqp3kehknurj9edh2sctp6g7da'
->>> restore_id("cc1_cpqmqp3kehknurj9edh2sctp6g7da")
+'cc1_cpqmsorkd5nmsspec9gn6q1q60'
+>>> restore_id("cc1_cpqmsorkd5nmsspec9gn6q1q60")
 'functions.bash:0'
 >>> names = Names(Dialect.OPENAI)
 >>> names.fit("mcp__a-very-long-server-name__" + "x" * 60)
-'mcp__a-very-long-server-name__xxxxxxxxxxxxxxxxxxxxxxxxx_8a1d9ac2'
+'mcp__a-very-long-server-name__xxxxxxxxxxxxxxxxxxxxxxxxx_a75fc22b'
 """
 
 from __future__ import annotations
