@@ -111,7 +111,10 @@ class FlowReader:
         return record
 
     def clear(self, ids: Sequence[str] | None = None) -> int:
-        """Delete these flows (full ids), or all; how many. Nothing of them is left in the file."""
+        """Delete these flows (full ids), or all and the translation's memory; how many flows.
+
+        Nothing of them is left in the file.
+        """
         if not self._path.exists():
             return 0
         try:

@@ -64,12 +64,15 @@ def prune(db: sqlite3.Connection, limits: Limits, now: float) -> int:
 
 
 def delete(db: sqlite3.Connection, numbers: Sequence[int] | None) -> int:
-    """Delete these flows, or all that are there now; how many. Nothing of them is left in the file or its WAL.
+    """Delete these flows, or all that are there now and the translation's memory; how many flows.
+
+    Nothing of them is left in the file or its WAL.
 
     Raises sqlite3.OperationalError ("locked") if a reader keeps the WAL from being emptied.
     """
     deleted = 0
     if numbers is None:
+        db.execute("DELETE FROM kept")
         (last,) = db.execute("SELECT coalesce(max(number), 0) FROM flows").fetchone()
         while rows := db.execute(
             "SELECT number, size FROM flows WHERE number <= ? ORDER BY number LIMIT ?", (last, _ROWS)

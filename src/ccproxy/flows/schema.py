@@ -4,6 +4,7 @@
 
     flows    one row a flow: what a listing shows, and `document`, the rest as JSON (flows.document)
     bodies   id = flow number * 8 + part number (flows.document.PARTS), data = one zstd frame
+    kept     what translations need in a conversation's next turn (flows.kept)
 
 SQLite in WAL mode: the listener writes while the CLI and the MCP server read. ``secure_delete`` overwrites what is
 deleted, as prompts are private. ``user_version`` is the number of the last migration. The file is 0600 in a 0700
@@ -83,6 +84,16 @@ _MIGRATIONS: Final = (
     CREATE INDEX flows_created_at ON flows (created_at);
     CREATE INDEX flows_jail ON flows (jail, created_at) WHERE jail IS NOT NULL;
     CREATE TABLE bodies (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+    """,
+    """
+    CREATE TABLE kept (
+        provider TEXT NOT NULL,
+        key TEXT NOT NULL,
+        data BLOB NOT NULL,
+        used_at REAL NOT NULL,
+        UNIQUE (provider, key)
+    );
+    CREATE INDEX kept_used_at ON kept (used_at);
     """,
 )
 VERSION: Final = len(_MIGRATIONS)

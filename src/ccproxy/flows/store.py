@@ -5,6 +5,7 @@
 ``reader``     :class:`FlowReader`, lists, finds and deletes, with or without a running daemon
 ``pack``       record → row: decoding, redaction, compression
 ``document``   record ↔ JSON
+``kept``       the translation's memory, from one run to the next
 ``schema``     tables, versions, how the file is opened
 ``retention``  what is deleted, and that it is really gone
 =============  =================================================================================

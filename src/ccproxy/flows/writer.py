@@ -15,16 +15,18 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from ccproxy.errors import StoreError
+from ccproxy.flows import kept
 from ccproxy.flows.pack import Packed, Packer
 from ccproxy.flows.record import FlowRecord
 from ccproxy.flows.redact import Redactor
 from ccproxy.flows.retention import Limits, prune
 from ccproxy.flows.schema import INSERT_BODY, INSERT_FLOW, PARTS_PER_FLOW, open_writer, store_error
+from ccproxy.lightllm.memory import Kept
 
 BATCH_COUNT = 32
 BATCH_BYTES = 8 * 1024 * 1024
@@ -36,6 +38,8 @@ PRUNE_EVERY = 200
 COMPLAIN_EVERY_S = 60.0
 RECORD_BYTES = 4096
 """What a record takes in memory beside its bodies, roughly."""
+KEPT_COUNT = 4096
+"""Entries of the translation's memory that may wait."""
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ class FlowWriter:
         self._changed = threading.Condition()
         self._queue: deque[tuple[FlowRecord, int]] = deque()
         self._queued_bytes = 0
+        self._kept: dict[kept.Name, Kept | None] = {}
         self._busy = False
         self._closing = False
         self._hurry = False
@@ -104,13 +109,25 @@ class FlowWriter:
             if len(self._queue) == 1 or len(self._queue) == BATCH_COUNT:
                 self._changed.notify_all()
 
+    def keep(self, changed: Mapping[kept.Name, Kept], used: Iterable[kept.Name] = ()) -> None:
+        """Have entries of the translation's memory written, and noted which were used. Never blocks, never raises."""
+        with self._changed:
+            waiting = self._kept
+            for name in used:
+                waiting.setdefault(name)
+            waiting.update(changed)
+            while len(waiting) > KEPT_COUNT:
+                del waiting[next(iter(waiting))]
+            if waiting and not self._queue:
+                self._changed.notify_all()
+
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until everything put so far is written or lost; False if that takes longer."""
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
             try:
-                return self._changed.wait_for(lambda: not self._queue and not self._busy, timeout_s)
+                return self._changed.wait_for(lambda: not (self._queue or self._kept or self._busy), timeout_s)
             finally:
                 self._hurry = False
 
@@ -124,10 +141,10 @@ class FlowWriter:
 
     def _run(self) -> None:
         while True:
-            batch = self._take()
+            batch, entries = self._take()
             try:
-                if batch:
-                    self._write(batch)
+                if batch or entries:
+                    self._write(batch, entries)
                 self._prune_if_due()
                 self._report()
             except Exception:  # the edge of the thread: recording goes on with the next batch
@@ -136,18 +153,18 @@ class FlowWriter:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                if self._closing and not self._queue:
+                if self._closing and not self._queue and not self._kept:
                     break
         self._disconnect()
 
-    def _take(self) -> list[FlowRecord]:
-        """Wait for records; those that share one transaction, or none when it is time for something else."""
+    def _take(self) -> tuple[list[FlowRecord], dict[kept.Name, Kept | None]]:
+        """Wait for something to write; what shares one transaction, or nothing when it is time for something else."""
         batch: list[FlowRecord] = []
         size = 0
         with self._changed:
-            if not self._queue and not self._closing and self._pruned_at > float("-inf"):
+            if not self._queue and not self._kept and not self._closing and self._pruned_at > float("-inf"):
                 self._changed.wait(PRUNE_EVERY_S)
-            if self._queue:
+            if self._queue or self._kept:
                 self._changed.wait_for(self._pressed, self._linger_s)
             self._busy = True
             while self._queue and len(batch) < BATCH_COUNT and size < BATCH_BYTES:
@@ -155,12 +172,13 @@ class FlowWriter:
                 batch.append(record)
                 size += record_size
             self._queued_bytes -= size
-        return batch
+            entries, self._kept = self._kept, {}
+        return batch, entries
 
     def _pressed(self) -> bool:
         return self._closing or self._hurry or len(self._queue) >= BATCH_COUNT or self._queued_bytes >= BATCH_BYTES
 
-    def _write(self, batch: list[FlowRecord]) -> None:
+    def _write(self, batch: list[FlowRecord], entries: dict[kept.Name, Kept | None]) -> None:
         packed: list[Packed] = []
         for record in batch:
             try:
@@ -168,12 +186,13 @@ class FlowWriter:
             except Exception as error:  # the edge of the thread: one strange record must not end the recording
                 self._lose(1, f"a flow could not be prepared: {type(error).__name__}")
                 log.debug("flow %s could not be prepared", record.id, exc_info=error)
-        if not packed:
+        if not packed and not entries:
             return
         try:
             db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             written = sum(self._insert(db, one) for one in packed)
+            kept.write(db, entries, self._clock())
             db.execute("COMMIT")
         except (sqlite3.Error, OSError, StoreError) as error:
             self._disconnect()
@@ -199,6 +218,7 @@ class FlowWriter:
         self._unpruned, self._pruned_at = 0, now
         try:
             if self._db is not None or self._path.exists():
+                kept.prune(self._connection(), self.limits, now)
                 prune(self._connection(), self.limits, now)
         except (sqlite3.Error, OSError, StoreError) as error:
             self._disconnect()
