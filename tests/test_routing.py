@@ -18,10 +18,13 @@ PROVIDERS: dict[str, object] = {
     "deepseek": {"type": "deepseek", "host": "api.deepseek.com", "path": "/anthropic/v1/messages", "auth": ENV},
     "openai": {"type": "openai", "base_url": "https://gateway.example:8443/llm", "auth": ENV},
     "gemini": {"type": "gemini", "host": "g.example", "path": "/v1internal:{action}", "auth": ENV},
+    "vertex": {"type": "vertex_ai", "host": "eu-aiplatform.googleapis.com", "auth": ENV},
+    "vertex_beta": {"type": "vertex_ai_beta", "host": "eu-aiplatform.googleapis.com", "auth": ENV},
     "local": {"type": "openai", "base_url": "http://127.0.0.1:11434"},
     "pplx": {"type": "perplexity_pro", "host": "www.perplexity.ai"},
     "echo": {"type": "echo"},
 }
+VERTEX = "/projects/p-1/locations/eu/publishers/google/models/"
 JAILED: Origin = ("https", "api.anthropic.com", 443)
 
 
@@ -243,6 +246,35 @@ def test_a_transform_rule_carries_everything() -> None:
     )
     same = redirect(decide("/v1/chat/completions", rule, sentinel="anthropic"))
     assert same.model == "gpt-x"
+
+
+@pytest.mark.parametrize(
+    ("path", "rule", "stripped"),
+    [
+        ("/v1/messages", {"dest_provider": "local"}, True),
+        ("/v1/responses", {"dest_provider": "local"}, False),
+        ("/v1/responses", {"dest_provider": "openai", "inject": "always"}, True),
+    ],
+)
+def test_a_key_of_one_vendor_is_not_shown_to_another(path: str, rule: dict[str, object], stripped: bool) -> None:
+    decision = decide(path, rule | {"action": "transform"})
+    assert isinstance(decision, Transform)
+    assert decision.strip_credentials is stripped
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "expected"),
+    [
+        ("vertex", "/v1/messages", f"/v1{VERTEX}claude-x:generateContent"),
+        ("vertex_beta", "/v1beta/models/m:countTokens", f"/v1beta1{VERTEX}m:countTokens"),
+        ("gemini", "/v1beta/models/m:countTokens", "/v1internal:countTokens"),
+    ],
+)
+def test_a_rule_names_project_and_location_of_vertex_ai(provider: str, path: str, expected: str) -> None:
+    where = {"dest_vertex_project": "p-1", "dest_vertex_location": "eu"}
+    decision = decide(path, {"dest_provider": provider, "action": "transform", **where}, sentinel="anthropic")
+    assert isinstance(decision, Transform | Redirect)
+    assert decision.target.path == expected
 
 
 def test_a_jailed_clients_own_key_is_not_shown_to_another_host() -> None:

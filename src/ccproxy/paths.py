@@ -40,6 +40,7 @@ _UNVERSIONED: Final = re.compile(r"/(?:messages|responses|chat/completions|model
 _LEADING_VERSION: Final = re.compile(r"/v\d+\w*(?=/)")
 _FINAL_VERSION: Final = re.compile(r"/v\d+\w*((?:/openai)?)\Z")  # Google's OpenAI endpoint is at /v1beta/openai
 _NAMED_MODEL: Final = re.compile(r"(/(?:models|tunedModels)/)(.+)((?::|%3[Aa])[A-Za-z]+/?)\Z")
+_VERTEX_MODELS: Final = "/publishers/google/models/{model}:{action}"
 _PCHAR: Final = "/:@-._~!$&'()*+,;="
 
 
@@ -70,17 +71,22 @@ def translated(
 ) -> str:
     """The path and query toward a provider of another wire format, ``dialect``. The client's query is its own format's.
 
+    Chat Completions cannot count tokens: where that is asked for, the path is that of the request which is counted.
     Raises NotBuilt for an operation that has no counterpart.
     """
     counts = endpoint.operation == "count_tokens"
-    if endpoint.operation not in ("generate", "count_tokens") or (counts and dialect is Dialect.OPENAI):
-        what = "token counts" if counts else "this operation"
-        raise NotBuilt(f"{what} cannot be translated from {endpoint.dialect} to {dialect}")
+    if not counts and endpoint.operation != "generate":
+        raise NotBuilt(f"this operation cannot be translated from {endpoint.dialect} to {dialect}")
     template, _, query = (_MAIN[dialect] if template == OWN else template).partition("?")
     action = "countTokens" if counts else "streamGenerateContent" if streams else "generateContent"
     path = _fill(template, model, action) + (_COUNT.get(dialect, "") if counts else "")
     wants_events = dialect is Dialect.GOOGLE and streams and "alt=" not in query
     return _with_query(_join(prefix, path), query, "alt=sse" if wants_events else "")
+
+
+def vertex_template(version: str, project: str, location: str) -> str:
+    """The path of Google's models on Vertex AI ("REST resource: projects.locations.publishers.models")."""
+    return f"/{version}/projects/{quote(project, safe='')}/locations/{quote(location, safe='')}{_VERTEX_MODELS}"
 
 
 def with_model(asked: str, model: str) -> str:

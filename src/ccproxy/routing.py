@@ -31,7 +31,7 @@ from ccproxy.addresses import Origin, Target
 from ccproxy.errors import CredentialError, NotBuilt, RequestError
 from ccproxy.headers import Headers
 from ccproxy.lightllm.dialect import Dialect, Endpoint
-from ccproxy.paths import OWN, redirected, translated
+from ccproxy.paths import OWN, redirected, translated, vertex_template
 from ccproxy.sentinel import PREFIX, unknown_provider
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 ECHO: Final = "echo"
 """Provider type of the embedded provider, which answers in every wire format."""
+_ONE_VENDOR: Final = frozenset({Dialect.OPENAI, Dialect.OPENAI_RESPONSES})
+"""The same key opens both APIs."""
+_VERTEX_VERSION: Final = {"vertex_ai": "v1", "vertex_ai_beta": "v1beta1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ class Transform:
     """What the provider speaks."""
     model: str | None = None
     """The model to ask for."""
-    strip_credentials: bool = False
+    strip_credentials: bool = True
+    """As above, and a key for one vendor's API is never shown to another vendor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,7 @@ def _by_rule(name: str, rule: TransformRule, facts: Facts, providers: Mapping[st
             provider=rule.dest_provider,
             speaks=_dialect(rule.dest_provider, provider),
             prefix=provider.prefix if provider is not None else "",
-            template=rule.dest_path or (provider.path if provider is not None else OWN),
+            template=rule.dest_path or _template(rule, provider),
             inject=inject,
             model=rule.dest_model,
             translates=rule.action == "transform",
@@ -214,6 +218,16 @@ def _by_rule(name: str, rule: TransformRule, facts: Facts, providers: Mapping[st
         ),
         facts,
     )
+
+
+def _template(rule: TransformRule, provider: Provider | None) -> str:
+    """The provider's path; on Vertex AI the one of the rule's project and location."""
+    if provider is None:
+        return OWN
+    version = _VERTEX_VERSION.get(provider.type)
+    if version is None or rule.dest_vertex_project is None or rule.dest_vertex_location is None:
+        return provider.path
+    return vertex_template(version, rule.dest_vertex_project, rule.dest_vertex_location)
 
 
 def _by_sentinel(name: str, facts: Facts, providers: Mapping[str, Provider]) -> Decision:
@@ -271,7 +285,7 @@ def _toward(to: _Destination, facts: Facts) -> Decision:
         path = translated(to.template, to.prefix, facts.endpoint, to.speaks, model, streams=facts.streams)
         target = Target(*to.origin, path)
         reason = f"{to.reason}: {asked} to {to.speaks}"
-        strips = _strips(to.inject, target, facts)
+        strips = _strips(to.inject, target, facts) or not {asked, to.speaks} <= _ONE_VENDOR
         return Transform(reason, target, to.provider, to.inject, asked, to.speaks, model, strips)
     target = Target(*to.origin, redirected(to.template, to.prefix, facts.path, facts.endpoint, model))
     in_body = to.model if facts.endpoint.model is None else None

@@ -25,8 +25,8 @@ _RULE: Final = {
     "dest_host": "tests/test_routing.py::test_a_rule_that_only_names_a_host_never_injects",
     "dest_path": "tests/test_routing.py::test_dest_path_replaces_the_providers",
     "dest_model": "tests/test_routing.py::test_the_models_of_a_google_path_match_and_are_replaced_there",
-    "dest_vertex_project": KNOWN,
-    "dest_vertex_location": KNOWN,
+    "dest_vertex_project": "tests/test_routing.py::test_a_rule_names_project_and_location_of_vertex_ai",
+    "dest_vertex_location": "tests/test_routing.py::test_a_rule_names_project_and_location_of_vertex_ai",
     "inject": "tests/test_routing.py::test_a_rule_injects_only_beside_a_sentinel_or_always",
 }
 _TOKEN: Final = {

@@ -58,6 +58,8 @@ IDLE = [
     "inspector: {wg_keylog: false}",
     "auth: {refresh_timeout_seconds: 1, refresh_headroom_seconds: 0}",
     "lightllm: {transforms: [{dest_host: h, dest_vertex_project: null}]}",
+    "{providers: {v: {type: vertex_ai, host: h}}, lightllm: {transforms: "
+    "[{dest_provider: v, dest_vertex_project: p, dest_vertex_location: l}]}}",
 ]
 
 

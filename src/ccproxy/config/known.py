@@ -13,7 +13,7 @@ from typing import Final
 from ccproxy.config.auth import OAuthSource
 from ccproxy.config.hooks import HookEntry, Hooks
 from ccproxy.config.model import Config
-from ccproxy.config.providers import UNBUILT_TYPES
+from ccproxy.config.providers import UNBUILT_TYPES, VERTEX_TYPES
 from ccproxy.config.section import Finding, part
 from ccproxy.config.unbuilt import NotificationBuffer
 
@@ -84,9 +84,15 @@ def _placement(config: Config) -> Iterator[Finding]:
 def _vertex(config: Config) -> Iterator[Finding]:
     for section, rules in (("lightllm", config.lightllm.transforms), ("inspector", config.inspector.transforms)):
         for index, rule in enumerate(rules):
-            for key in ("dest_vertex_project", "dest_vertex_location"):
-                if getattr(rule, key) is not None:
-                    yield Finding((section, "transforms", index, key), "is not built: the destination is as it is")
+            provider = config.providers.get(rule.dest_provider or "")
+            asked = [key for key in _VERTEX_KEYS if getattr(rule, key) is not None]
+            if provider is not None and provider.type in VERTEX_TYPES and len(asked) == len(_VERTEX_KEYS):
+                continue
+            for key in asked:
+                yield Finding(
+                    (section, "transforms", index, key),
+                    "has no effect: it takes project and location, and a dest_provider of type vertex_ai",
+                )
 
 
 def unbuilt_hooks(config: Config) -> Iterator[Finding]:
@@ -97,6 +103,7 @@ def unbuilt_hooks(config: Config) -> Iterator[Finding]:
                 yield Finding(("hooks", stage, index), f"{entry.name} is not built, and skipped")
 
 
+_VERTEX_KEYS: Final = ("dest_vertex_project", "dest_vertex_location")
 _AUTH: Final = "providers.*.auth"
 _PLACEMENT: Final = ("header", "query_param")
 _TOKENS: Final = (("listener_token",), ("inspector", "mitmproxy", "web_password"), ("mcp", "http", "auth"))
@@ -119,14 +126,7 @@ KNOWN: Final = (
     ),
     Known((), _provider_types),
     Known(tuple(".".join((*loc, key)) for loc in _TOKENS for key in _PLACEMENT), _placement),
-    Known(
-        tuple(
-            f"{section}.transforms.*.dest_vertex_{key}"
-            for section in ("lightllm", "inspector")
-            for key in ("project", "location")
-        ),
-        _vertex,
-    ),
+    Known((), _vertex),
     Known((), unbuilt_hooks),
 )
 

@@ -32,6 +32,8 @@ DIALECTS: Final[Mapping[str, DialectName]] = {
 }
 """Provider type → wire format."""
 
+VERTEX_TYPES: Final = ("vertex_ai", "vertex_ai_beta")
+"""Types whose paths name a project and a location."""
 ECHO: Final = "echo"
 UNBUILT_TYPES: Final = ("perplexity_pro", "openai_conversations")
 """Types that a configuration may name; a request for such a provider is refused."""

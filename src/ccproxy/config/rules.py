@@ -51,9 +51,9 @@ class TransformRule(CrossChecked):
     dest_model: str | None = None
     """Model instead of the one that was asked for."""
     dest_vertex_project: str | None = None
-    """Google Cloud project, for Vertex AI."""
+    """Google Cloud project, where `dest_provider` is Vertex AI; with the location it makes the path."""
     dest_vertex_location: str | None = None
-    """Google Cloud location, for Vertex AI."""
+    """Google Cloud location, such as `us-central1` or `global`."""
     inject: Literal["beside_sentinel", "always"] = "beside_sentinel"
     """When the credential of `dest_provider` is put in: only if the request carries a sentinel key, or always."""
 
