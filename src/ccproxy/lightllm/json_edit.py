@@ -71,6 +71,19 @@ def span(raw: bytes, path: Path) -> Span:
     return Span(before, before + len(text[start:end].encode()))
 
 
+def spans(raw: bytes, path: Path) -> list[Span]:
+    """Where the elements of the array at ``path`` are. Raises KeyError where there is none."""
+    text, _ = _read(raw)
+    found: list[Span] = []
+    at = before = 0
+    for start, end in _elements(text, _find(text, path)[0]):
+        before += len(text[at:start].encode())
+        length = len(text[start:end].encode())
+        found.append(Span(before, before + length))
+        at, before = end, before + length
+    return found
+
+
 def replace(raw: bytes, path: Path, value: bytes) -> bytes:
     """Put another value in the place of the one at ``path``. Raises KeyError where there is none."""
     text, _ = _read(raw)
