@@ -6,6 +6,7 @@ import zlib
 import pytest
 
 from ccproxy.errors import BadRequest, PayloadTooLarge
+from ccproxy.lightllm.dialect import Dialect, Endpoint
 from ccproxy.pipeline.extras import NotJson
 from tests.pipeline.ask import ask
 
@@ -80,6 +81,36 @@ def test_a_body_above_the_limit_is_not_parsed_and_the_flow_says_so() -> None:
         f"hooks could not read the body: it is larger than {len(body) - 1} bytes (limits.parse_bytes)"
     ]
     assert ask(body, parse_bytes=len(body)).json == {"a": "x" * 100}
+
+
+def test_a_document_is_an_object_or_a_clear_error() -> None:
+    assert ask({"a": 1}).document() == {"a": 1}
+    for body in (b"[1]", b"nope", b"", b'{"a": NaN}'):
+        with pytest.raises(BadRequest, match="it is no JSON object"):
+            ask(body).document()
+    with pytest.raises(PayloadTooLarge, match="larger than 3 bytes"):
+        ask(b'{"a": 1}', parse_bytes=3).document()
+    with pytest.raises(BadRequest, match="'br' cannot be read"):
+        ask(b"{}", ("content-encoding", "br"), decode=gunzip).document()
+
+
+def test_a_translated_request_is_seen_as_the_provider_gets_it() -> None:
+    ctx = ask(
+        gzip(b'{"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}'),
+        ("content-encoding", "gzip"),
+        decode=gunzip,
+    )
+    conversation = ask({"messages": [{"role": "user", "content": "hi"}]}).conversation_id
+    target = "/v1beta/models/gemini:generateContent"
+    document = {"contents": [{"role": "user", "parts": [{"text": "h\u00ef"}]}]}
+    ctx.retarget(Endpoint(Dialect.GOOGLE, "generate", "gemini", "generateContent"), target, document)
+    assert (ctx.model, ctx.path, ctx.conversation_id) == ("gemini", target, conversation)
+    assert (ctx.json, ctx.plain) == (document, ctx.body)
+    assert "content-encoding" not in ctx.headers
+    ctx.extras.set("generationConfig.topK", 3)
+    ctx.model = "gemini-b"
+    assert ctx.path == "/v1beta/models/gemini-b:generateContent"
+    assert ctx.body == '{"contents":[{"role":"user","parts":[{"text":"hï"}]}],"generationConfig":{"topK":3}}'.encode()
 
 
 def test_an_encoded_body_is_read_and_leaves_as_it_came() -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from pydantic_core import from_json
 
 from ccproxy import paths
-from ccproxy.errors import RequestError
+from ccproxy.errors import BadRequest, PayloadTooLarge, RequestError
 from ccproxy.headers import Fields, Headers
 from ccproxy.lightllm import json_edit, view
 from ccproxy.lightllm.dialect import Endpoint, wants_stream
@@ -116,7 +116,8 @@ class Context:
         self._decode = decode
         self._view: dict[str, tuple[Part[Any], list[Any]]] = {}
         self._conversation_id: str | None = None
-        self._warned = False
+        self._unread: RequestError | None = None
+        """Why the body could not be read, where that is worth a warning."""
 
     # ---- headers ----
 
@@ -177,6 +178,19 @@ class Context:
             self._json = self._parse()
         return self._json
 
+    @property
+    def plain(self) -> bytes | None:
+        """The text of a JSON body, without content-encoding; None if it is no JSON or too large."""
+        return self._plain if self.json is not None else None
+
+    def document(self) -> dict[str, object]:
+        """The JSON object that the body must be. Raises BadRequest or PayloadTooLarge where it is none."""
+        if isinstance(document := self.json, dict):
+            return document
+        if self._unread is not None:
+            raise type(self._unread)(f"the body cannot be translated: {self._unread}")
+        raise BadRequest("the body cannot be translated: it is no JSON object")
+
     def replace(self, path: Parts, value: object) -> None:
         """Write ``value`` where there is one already."""
         self.body = json_edit.replace(self._text(), path, json_edit.dumps(value))
@@ -198,7 +212,7 @@ class Context:
         if not self._body or (plain := self._decoded()) is None:
             return None
         if len(plain) > self._parse_bytes:
-            self._give_up(f"it is larger than {self._parse_bytes} bytes (limits.parse_bytes)")
+            self._give_up(PayloadTooLarge(f"it is larger than {self._parse_bytes} bytes (limits.parse_bytes)"))
             return None
         try:
             parsed = _parse_json(plain)
@@ -216,12 +230,12 @@ class Context:
         try:
             return self._decode(self._body, coding, self._parse_bytes)
         except RequestError as error:
-            self._give_up(str(error))
+            self._give_up(error)
             return None
 
-    def _give_up(self, why: str) -> None:
-        if not self._warned:
-            self._warned = True
+    def _give_up(self, why: RequestError) -> None:
+        if self._unread is None:
+            self._unread = why
             self.warnings.append(f"hooks could not read the body: {why}")
 
     # ---- typed view ----
@@ -294,6 +308,15 @@ class Context:
         if self._conversation_id is None:
             self._conversation_id = conversation_id(self.endpoint.dialect, self.json, self.flow_id)
         return self._conversation_id
+
+    # ---- for the translation ----
+
+    def retarget(self, endpoint: Endpoint, path: str, document: dict[str, object]) -> None:
+        """Make it a request to another API. Hooks that come now see that one; the conversation stays the client's."""
+        _ = self.conversation_id
+        self.endpoint, self.path = endpoint, path
+        self.body = json_edit.dumps(document)
+        self._json = document
 
     # ---- for the runner ----
 
