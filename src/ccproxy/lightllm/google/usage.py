@@ -62,3 +62,21 @@ def normalise(counts: Mapping[str, object]) -> Usage | None:
     output = (count(counts.get("candidatesTokenCount")) or 0) + (thoughts or 0)
     tools = count(counts.get("toolUsePromptTokenCount"))
     return Usage(total(prompt, tools), output, count(counts.get("cachedContentTokenCount")), None, thoughts)
+
+
+def counts(usage: Usage) -> dict[str, int]:
+    """The counterpart of ``normalise``.
+
+    >>> counts(Usage(input=9, output=7, cache_read=4, reasoning=5))["candidatesTokenCount"]
+    2
+    """
+    output = usage.output or 0
+    thoughts = min(usage.reasoning or 0, output)
+    known = {
+        "promptTokenCount": usage.input,
+        "candidatesTokenCount": None if usage.output is None else output - thoughts,
+        "totalTokenCount": None if usage.input is None and usage.output is None else (usage.input or 0) + output,
+        "cachedContentTokenCount": usage.cache_read or None,
+        "thoughtsTokenCount": thoughts or None,
+    }
+    return {name: value for name, value in known.items() if value is not None}
