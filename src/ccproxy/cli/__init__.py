@@ -33,6 +33,7 @@ VERBS: Mapping[str, str] = {
     "status": "show what is running, and the pipeline of hooks",
     "config": "check the configuration, show what is in force, print its JSON schema",
     "flows": "list and show recorded requests",
+    "transform": "translate a request, or a recorded answer, from one wire format to another",
     "reload": "have the daemon read its configuration again",
     "listener": "serve the proxy's sockets (systemd or `ccproxy start` starts this)",
     "sidecar": "serve the sidecar's socket (systemd or `ccproxy start` starts this)",
