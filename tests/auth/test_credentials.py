@@ -250,6 +250,28 @@ async def test_renewal_reads_a_file_again_even_if_it_looks_the_same(tmp_path: Pa
     assert await of.renew("acme", newer) is None
 
 
+async def test_file_that_changes_right_after_a_renewal_is_taken_at_once(tmp_path: Path):
+    key = tmp_path / "key"
+    of = credentials(config({"type": "file", "file": str(key)}))
+    key.write_text("sk-1")
+    placed = await of.get("acme")
+    for token in ("sk-22", "sk-333", "sk-4444"):  # the clock stands still
+        key.write_text(token)
+        newer = await of.renew("acme", placed)
+        assert newer is not None and newer.header == ("authorization", f"Bearer {token}")
+        assert await of.renew("acme", newer) is None
+        placed = newer
+
+
+async def test_command_is_not_run_by_every_401_even_if_nothing_is_kept(tmp_path: Path):
+    log = tmp_path / "log"
+    of = credentials(config(command(counted(log, "echo sk-1")), command_cache_s=0))
+    placed = await of.get("acme")
+    for _ in range(10):
+        assert await of.renew("acme", placed) is None
+    assert runs(log) == 2
+
+
 async def test_provider_that_changed_meanwhile_gets_no_renewed_token():
     of = credentials(config(command("echo sk-1")))
     old = await of.get("acme")

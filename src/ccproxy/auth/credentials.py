@@ -29,8 +29,8 @@ from ccproxy.errors import CredentialError
 SECRETS_KEPT = 32
 """Values remembered for each provider, the newest first to stay: an answer may echo a token that has just changed."""
 RENEWAL_PAUSE_S = 2.0
-"""After a 401 has made a source be read, no other 401 does for so long: a provider that refuses everything must not
-make every request run a command."""
+"""After a 401 has made a source be read, no other 401 does for so long, unless the source says by itself that its
+token was replaced: a provider that refuses everything must not make every request run a command."""
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class Credentials:
             known = slot.source.peek()
             if known is not None and (placed := self._placed(provider, definition, slot, known)) != refused:
                 return placed
-            if self._clock() < slot.no_renewal_before:
+            replaced = known is None and slot.source.notices
+            if self._clock() < slot.no_renewal_before and not replaced:
                 return None
             token = await slot.flight.join()
             slot.no_renewal_before = self._clock() + RENEWAL_PAUSE_S

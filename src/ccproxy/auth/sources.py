@@ -55,6 +55,10 @@ class TokenReader(Protocol):
     def what(self) -> str:
         """Names it in a message, ``auth file /home/u/key``; never a secret."""
 
+    @property
+    def notices(self) -> bool:
+        """Whether ``peek`` sees that the token was replaced: its None then means that there is another one."""
+
     def peek(self) -> str | None:
         """The token, if it is known and still good; None if it must be read. Costs microseconds."""
 
@@ -64,6 +68,8 @@ class TokenReader(Protocol):
 
 class CommandSource:
     """A shell command's output, kept for a while; a failure is kept for :data:`FAILURE_CACHE_S`."""
+
+    notices = False
 
     def __init__(self, command: str, limits: Limits, clock: Clock, environ: Mapping[str, str]) -> None:
         self.what = "auth command"
@@ -106,6 +112,8 @@ def _printed(written: bytes) -> str:
 class FileSource:
     """A file that holds the token."""
 
+    notices = True
+
     def __init__(self, path: Path, limits: Limits) -> None:
         self._file = TokenFile(path, limits.output_limit)
         self.what = f"auth file {self._file.path}"
@@ -119,6 +127,8 @@ class FileSource:
 
 class EnvSource:
     """A variable of the daemon's own environment."""
+
+    notices = True
 
     def __init__(self, name: str, environ: Mapping[str, str]) -> None:
         self.what = f"environment variable {name}"
@@ -136,6 +146,8 @@ class EnvSource:
 
 class UnbuiltSource:
     """A source that the configuration knows and this version cannot use."""
+
+    notices = False
 
     def __init__(self, kind: str) -> None:
         self.what = f"auth source of type {kind!r}"
