@@ -18,7 +18,9 @@ import pytest
 
 from ccproxy.activator.holder import find_holder
 from tests.support.daemon import CCPROXY, Daemon, wait_for_line
+from tests.support.exchange import Received, Send
 from tests.support.need import need_linux, need_tool
+from tests.support.upstream import Upstream
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,19 @@ def test_a_taken_port_ends_it_and_names_who_has_it(attribute: str, key: str) -> 
     assert re.search(rf"\(`{key}[^`]*`\) is in use by pid {os.getpid()} \(", ended.stderr)
     assert f"uid {os.geteuid()})" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_failed_readiness_probe_ends_it_at_once() -> None:
+    async def hang_up(_: Received, send: Send) -> None:
+        await send.abort()
+
+    with Upstream.in_thread(hang_up) as probed:
+        daemon = Daemon({"verify_readiness_on_startup": True, "readiness_probe_url": probed.origin})
+        ended = daemon.cli("start")
+        daemon.__exit__()
+    assert ended.returncode == 1
+    assert len(probed.requests) == 1
+    assert f"readiness_probe_url: not ready: {probed.origin} does not answer" in ended.stderr
 
 
 def test_the_configured_addresses_are_bound() -> None:

@@ -8,11 +8,14 @@ import urllib.error
 import urllib.request
 
 from ccproxy.config.model import Config
-from ccproxy.errors import CcproxyError
+from ccproxy.errors import ConfigError, Problem
 
 
 async def probe_readiness(config: Config) -> None:
-    """Return once ``readiness_probe_url`` gave any HTTP answer. Raises CcproxyError if it does not within its time."""
+    """Return once ``readiness_probe_url`` gave any HTTP answer.
+
+    Raises ConfigError if it does not within its time: a start that was asked to end here is not tried again.
+    """
     if config.verify_readiness_on_startup:
         await asyncio.to_thread(probe, config.readiness_probe_url, config.readiness_probe_timeout_seconds)
 
@@ -25,6 +28,5 @@ def probe(url: str, patience_s: float) -> None:
         return  # an answer, whatever it says
     except (OSError, http.client.HTTPException) as err:
         reason = err.reason if isinstance(err, urllib.error.URLError) else err
-        raise CcproxyError(
-            f"not ready: {url} does not answer ({reason}); see readiness_probe_url and verify_readiness_on_startup"
-        ) from None
+        told = f"not ready: {url} does not answer ({reason}); `verify_readiness_on_startup: false` starts without it"
+        raise ConfigError(Problem("readiness_probe_url", told)) from None
