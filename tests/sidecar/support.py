@@ -97,10 +97,9 @@ class Running:
             return attempt.connect_ex(("127.0.0.1", self.port)) == 0
 
     async def reload(self, config: Config) -> tuple[str, ...]:
-        """Problems, if it was refused."""
+        """Why it was refused, or what of it is not used yet."""
         self.config = config
-        reply = await self.control.reload()
-        return () if reply.applied else reply.problems
+        return (await self.control.reload()).problems
 
 
 @asynccontextmanager

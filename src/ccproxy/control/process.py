@@ -32,7 +32,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, MutableMapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,8 @@ class ProcessControl:
         self._load = load
         self._verbose = verbose
         self._uses: list[Use] = []
+        self._taken: set[str] = set()
+        """Of RESTART_KEYS, what a reload changes all the same."""
         self._facts: Callable[[], JsonObject] = dict
         self._state = "starting"
         self._started_at = time.time()
@@ -129,13 +131,14 @@ class ProcessControl:
         self._state = text
         self.notifier.status(text)
 
-    def on_reload(self, use: Use) -> None:
+    def on_reload(self, use: Use, *, takes: Collection[str] = ()) -> None:
         """Have ``use(config)`` called with each new configuration that loads without an error.
 
         Several are called in the order given, and the first to raise CcproxyError ends the reload: check first, use
-        afterwards.
+        afterwards. ``takes``: those of RESTART_KEYS that this process needs no restart for.
         """
         self._uses.append(use)
+        self._taken.update(takes)
 
     def route(self, name: str, route: Route) -> None:
         """Answer ``name``, as in ``"POST /clear"``, on the control socket."""
@@ -192,7 +195,7 @@ class ProcessControl:
             return ReloadReply(applied=False, problems=(f"{type(error).__name__}; the log says more",))
         if not self._verbose:
             logs.set_level(loaded.config.log_level)
-        later = changed_keys(self._config, loaded.config)
+        later = [key for key in changed_keys(self._config, loaded.config) if key not in self._taken]
         return ReloadReply(
             applied=True,
             problems=(*map(str, loaded.warnings), *(f"{key}: the new value is used after a restart" for key in later)),

@@ -85,7 +85,7 @@ async def serve(
         server.config.timeout_graceful_shutdown = math.ceil(new.shutdown_timeout_s)
         clients.replace_authorities(authorities)
 
-    control.on_reload(use)
+    control.on_reload(use, takes=("upstream_ca_file",))
     serving = asyncio.create_task(server.serve(sockets=sockets["sidecar"]), name="sidecar server")
     stopping = asyncio.create_task(control.stopping.wait())
     try:
