@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.client
 import socket
 import stat
@@ -150,6 +151,18 @@ async def test_a_larger_body_is_answered_with_413(narrow: Narrow, client_kind: K
         again = await client.post(PATHS[kind], message(filler="x" * 90_000), key=narrow.key(kind))
         assert again.status == 200
     assert len(upstream.requests) == 1
+
+
+async def test_what_counts_is_the_size_as_it_is_sent(narrow: Narrow) -> None:
+    """A body that decompresses to more than both limits goes on as it came, and unread."""
+    packed = gzip.compress(message(filler="x" * 200_000))
+    async with narrow.upstream("plain", json(200, {})) as upstream, connect("h1", narrow.port) as client:
+        coding = [("content-encoding", "gzip")]
+        reply = await client.post("/v1/messages?mark=packed", packed, key=narrow.key("anthropic"), headers=coding)
+        assert (reply.status, await reply.rest()) == (200, b"{}")
+    assert [request.body for request in upstream.requests] == [packed]
+    record = await narrow.flow("mark=packed")
+    assert "decompresses to more than 10000 bytes (limits.parse_bytes)" in " ".join(record.warnings)
 
 
 @pytest.mark.parametrize("chunked", [False, True])

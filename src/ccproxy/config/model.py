@@ -109,11 +109,11 @@ class Limits(Section):
     """Bounds on what one request may cost."""
 
     body_bytes: Bytes = 32 * 1024**2
-    """A larger request body, or one that decompresses to more, is answered with 413, bytes."""
+    """A larger request body is answered with 413, bytes as they are sent: compressed, if they are."""
     header_bytes: Bytes = 64 * 1024
     """A larger block of request headers is refused, bytes."""
     parse_bytes: Bytes = 8 * 1024**2
-    """A larger body is forwarded without being parsed, bytes."""
+    """A larger body, or one that decompresses to more, is forwarded without being parsed, bytes."""
     web_view_bytes: Count = 8 * 1024**2
     """Memory for the flows that the web UI shows, bytes."""
 
