@@ -258,7 +258,8 @@ class FlowWriter:
         if now - self._complained[1] < COMPLAIN_EVERY_S:
             return
         self._complained = (self._lost, now)
-        log.error("%s; requests go on, %d flows are not recorded", reason, self._lost)
+        are = " is" if self._lost == 1 else "s are"
+        log.error("%s; requests go on, %d flow%s not recorded", reason, self._lost, are)
         if self._on_loss is not None:
             self._on_loss(self._lost, reason)
 

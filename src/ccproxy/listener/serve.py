@@ -215,9 +215,10 @@ async def drain(addon: ProxyAddon, patience_s: float) -> None:
     except TimeoutError:
         begun = sum(1 for exchange in addon.exchanges.values() if exchange.record.first_byte_at is not None)
         log.warning(
-            "%d exchanges were cut when the listener stopped, %d of them before any byte of their answer",
-            len(addon.exchanges),
-            len(addon.exchanges) - begun,
+            "%d exchange%s cut when the listener stopped, %d of them before any byte of the answer",
+            cut := len(addon.exchanges),
+            " was" if cut == 1 else "s were",
+            cut - begun,
         )
 
 
