@@ -62,5 +62,21 @@ def normalise(counts: Mapping[str, object]) -> Usage | None:
     return Usage(prompt, completion, cached, count(details.get("cache_write_tokens")), reasoning)
 
 
+def counts(usage: Usage) -> dict[str, object]:
+    """The usage object of counts in the common convention; the reference wants its first three numbers always."""
+    prompt, completion = usage.input or 0, usage.output or 0
+    written: dict[str, object] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+    cache = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
+    if known := {name: tokens for name, tokens in cache.items() if tokens is not None}:
+        written["prompt_tokens_details"] = known
+    if usage.reasoning is not None:
+        written["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
+    return written
+
+
 def _finish_reason(choice: object) -> str | None:
     return word(mapping(choice).get("finish_reason"))

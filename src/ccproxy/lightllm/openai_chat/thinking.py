@@ -1,0 +1,143 @@
+"""How much the model is to think, in the words that servers of this dialect have for it.
+
+=================================================  ================================================================
+``reasoning_effort``                               OpenAI, and most others
+``reasoning: {effort, max_tokens, enabled,         OpenRouter
+exclude}``, ``include_reasoning``
+``thinking: {type, budget_tokens}``                Z.ai, DeepSeek, Kimi
+``enable_thinking``, ``thinking_budget``           Qwen
+=================================================  ================================================================
+
+>>> read_reasoning({"reasoning_effort": "none"})
+Reasoning(enabled=False, effort='none', budget=None, shown=None, detail=None, at='reasoning_effort')
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ccproxy.lightllm.flavour import Flavour
+from ccproxy.lightllm.openai_chat.fields import Fields, flag, integer, object_at
+from ccproxy.lightllm.openai_models import EFFORTS, fitting, known
+from ccproxy.lightllm.prompt import Effort, Reasoning
+
+KEYS: Final = frozenset(
+    {"reasoning_effort", "reasoning", "include_reasoning", "thinking", "enable_thinking", "thinking_budget"}
+)
+"""The settings that ``read_reasoning`` reads."""
+
+_BUDGETS: Final[tuple[tuple[int, Effort], ...]] = ((0, "none"), (2048, "low"), (8192, "medium"))
+"""The most tokens of each effort; ``high`` above."""
+
+
+def read_reasoning(body: Fields) -> Reasoning | None:
+    """What the request says of it; None if nothing. Words that are not known say nothing."""
+    said = [key for key in body if key in KEYS and body[key] is not None]
+    if not said:
+        return None
+    effort = _effort(body.get("reasoning_effort"))
+    enabled, budget, shown = flag(body, "enable_thinking"), integer(body, "thinking_budget"), _shown(body)
+    if body.get("reasoning") is not None:
+        nested = object_at(body["reasoning"], "reasoning")
+        effort = _effort(nested.get("effort")) or effort
+        budget = _tokens(nested.get("max_tokens")) or budget
+        enabled = _boolean(nested.get("enabled"), enabled)
+        exclude = nested.get("exclude")
+        shown = not exclude if isinstance(exclude, bool) else shown
+    if body.get("thinking") is not None:
+        nested = object_at(body["thinking"], "thinking")
+        enabled = _boolean(nested.get("type") != "disabled" if "type" in nested else None, enabled)
+        budget = _tokens(nested.get("budget_tokens")) or budget
+    if effort == "none":
+        enabled = False
+    if (enabled, effort, budget, shown) == (None, None, None, None):
+        return None
+    return Reasoning(enabled, effort, budget, shown, at=said[0])
+
+
+def _shown(body: Fields) -> bool | None:
+    return _boolean(body.get("include_reasoning"), None)
+
+
+def _effort(value: object) -> Effort | None:
+    return EFFORTS.get(value) if isinstance(value, str) else None
+
+
+def _tokens(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _boolean(value: object, otherwise: bool | None) -> bool | None:
+    return value if isinstance(value, bool) else otherwise
+
+
+def read_thought(message: Fields) -> str:
+    """What an assistant message says that was thought: under one of three keys, or the same under several."""
+    for key in ("reasoning_content", "reasoning"):
+        if isinstance(text := message.get(key), str) and text:
+            return text
+    details = message.get("reasoning_details")
+    return "".join(_detail(each) for each in details) if isinstance(details, list) else ""
+
+
+def _detail(detail: object) -> str:
+    """OpenRouter's ``reasoning.text`` and ``reasoning.summary``; the encrypted ones have no text."""
+    if not isinstance(detail, dict):
+        return ""
+    text = detail.get("text") or detail.get("summary")
+    return text if isinstance(text, str) else ""
+
+
+def write_reasoning(reasoning: Reasoning | None, model: str, flavour: Flavour) -> dict[str, object]:
+    """The settings in the flavour's words."""
+    if reasoning is None:
+        return {}
+    effort = wanted_effort(reasoning)
+    match flavour.reasoning:
+        case "effort":
+            return _effort_setting(reasoning, effort, model)
+        case "object":
+            return _reasoning_object(reasoning, effort)
+        case "thinking":
+            if effort is None and reasoning.enabled is None:
+                return {}
+            return {"thinking": {"type": "disabled" if effort == "none" else "enabled"}}
+
+
+def wanted_effort(reasoning: Reasoning) -> Effort | None:
+    """The effort that is said, or that a budget amounts to."""
+    if reasoning.enabled is False:
+        return "none"
+    if reasoning.effort is not None or reasoning.budget is None:
+        return reasoning.effort
+    budget = reasoning.budget
+    return next((effort for most, effort in _BUDGETS if budget <= most), "high")
+
+
+def _effort_setting(reasoning: Reasoning, effort: Effort | None, model: str) -> dict[str, object]:
+    family = known(model)
+    if effort is None and reasoning.enabled and family is not None and not family.by_default:
+        effort = "medium"
+    if effort is None:
+        return {}
+    if family is not None:
+        return {"reasoning_effort": fitting(effort, family.efforts)} if family.efforts else {}
+    if effort == "none" and reasoning.effort != "none":
+        return {}  # most servers that do not know the setting do not think either
+    return {"reasoning_effort": effort}
+
+
+def _reasoning_object(reasoning: Reasoning, effort: Effort | None) -> dict[str, object]:
+    """OpenRouter takes ``effort`` or ``max_tokens``, not both, and no ``max`` (reference, "Reasoning tokens")."""
+    said: dict[str, object] = {}
+    if effort == "none":
+        said["effort" if reasoning.effort == "none" else "enabled"] = "none" if reasoning.effort == "none" else False
+    elif reasoning.budget is not None:
+        said["max_tokens"] = reasoning.budget
+    elif effort is not None:
+        said["effort"] = "xhigh" if effort == "max" else effort
+    elif reasoning.enabled:
+        said["enabled"] = True
+    if reasoning.shown is False:
+        said["exclude"] = True
+    return {"reasoning": said} if said else {}
