@@ -65,3 +65,18 @@ def normalise(counts: Mapping[str, object]) -> Usage | None:
     return Usage(
         given, output, count(details.get("cached_tokens")), count(details.get("cache_write_tokens")), reasoning
     )
+
+
+def counts(usage: Usage) -> dict[str, object]:
+    """The usage object of counts in the common convention; the reference wants all of its numbers, always."""
+    given, output = usage.input or 0, usage.output or 0
+    return {
+        "input_tokens": given,
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read or 0,
+            "cache_write_tokens": usage.cache_write or 0,
+        },
+        "output_tokens": output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+        "total_tokens": given + output,
+    }
