@@ -62,3 +62,18 @@ def normalise(counts: Mapping[str, object]) -> Usage | None:
         return None
     thinking = count(mapping(counts.get("output_tokens_details")).get("thinking_tokens"))
     return Usage(total(fresh, read, write), output, read, write, thinking)
+
+
+def counts(usage: Usage | None) -> dict[str, object]:
+    """The counterpart of ``normalise``. What is not known is 0, as in the ``message_start`` of every stream."""
+    usage = usage or Usage()
+    read, write = usage.cache_read or 0, usage.cache_write or 0
+    document: dict[str, object] = {
+        "input_tokens": max((usage.input or 0) - read - write, 0),
+        "cache_creation_input_tokens": write,
+        "cache_read_input_tokens": read,
+        "output_tokens": usage.output or 0,
+    }
+    if usage.reasoning is not None:
+        document["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    return document
