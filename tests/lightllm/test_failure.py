@@ -11,7 +11,7 @@ import openai
 import pytest
 from anthropic.types import ErrorResponse
 from google.genai import errors as google_errors
-from openai.types.responses import ResponseErrorEvent
+from openai.types.responses import ResponseErrorEvent, ResponseFailedEvent
 
 from ccproxy.errors import CredentialError, Kind, StoreError
 from ccproxy.lightllm.dialect import Dialect
@@ -114,12 +114,21 @@ def test_anthropic_documents_validate(kind: Kind) -> None:
     assert ErrorResponse.model_validate_json(body, strict=True).request_id == "req_1"
 
 
-def test_responses_event_validates_and_is_numbered() -> None:
+def test_responses_events_validate_and_are_numbered() -> None:
     raw = encode_stream_failure(
         Dialect.OPENAI_RESPONSES, Failure(429, "rate_limit", "slow"), Cut(sequence_number=17)
     ).decode()
-    event = ResponseErrorEvent.model_validate_json(raw.removeprefix("event: error\ndata: "), strict=True)
-    assert (event.sequence_number, event.code, event.message) == (17, "rate_limit_exceeded", "slow")
+    first, second = (event.partition("\ndata: ")[2] for event in raw.removesuffix("\n\n").split("\n\n"))
+    error = ResponseErrorEvent.model_validate_json(first, strict=True)
+    assert (error.sequence_number, error.code, error.message) == (17, "rate_limit_exceeded", "slow")
+    failed = ResponseFailedEvent.model_validate_json(second, strict=True)
+    assert failed.sequence_number == 18
+    assert failed.response.error is not None
+    assert (failed.response.status, failed.response.error.code, failed.response.error.message) == (
+        "failed",
+        "rate_limit_exceeded",
+        "slow",
+    )
 
 
 @pytest.mark.parametrize(
