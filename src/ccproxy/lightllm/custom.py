@@ -15,7 +15,12 @@ from ccproxy.lightllm.prompt import Call, CustomTool, Part, Prompt, Result, Serv
 
 def as_functions(prompt: Prompt) -> Prompt:
     """The prompt with functions in the place of custom tools, their calls and results included."""
-    turns = tuple(replace(turn, parts=tuple(_part(part) for part in turn.parts)) for turn in prompt.turns)
+    turns = tuple(
+        replace(turn, parts=tuple(_part(part) for part in turn.parts))
+        if any(isinstance(part, Call | Result) and part.custom for part in turn.parts)
+        else turn
+        for turn in prompt.turns
+    )
     return replace(prompt, turns=turns, tools=tuple(_tool(tool) for tool in prompt.tools))
 
 

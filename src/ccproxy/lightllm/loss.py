@@ -185,7 +185,7 @@ class _Sieve:
         return given
 
     def turn(self, turn: Turn) -> Turn:
-        return replace(turn, parts=tuple(self.parts(turn)))
+        return Turn(turn.role, tuple(self.parts(turn)), turn.at)
 
     def parts(self, turn: Turn) -> Iterator[Part]:
         for part in turn.parts:
@@ -229,7 +229,10 @@ class _Sieve:
                 case Text():
                     content.append(self.unmarked(part))
         is_error = result.is_error and self.keeps("result.error", result.at)
-        return self.unmarked(replace(result, content=tuple(content), is_error=is_error))
+        same = [id(part) for part in content] == [id(part) for part in result.content]
+        if not same or is_error != result.is_error:
+            result = replace(result, content=tuple(content), is_error=is_error)
+        return self.unmarked(result)
 
     def unmarked[T: (Text, Call, File, Result, Tool)](self, marked: T) -> T:
         """Without a cache mark that is not kept."""

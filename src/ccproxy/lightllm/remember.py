@@ -92,7 +92,7 @@ def recalled(prompt: Prompt, provider: str, memory: Memory) -> Prompt:
     Signatures that came with the client's own body are of its dialect, and so of another provider: they are dropped.
     """
     turns = tuple(
-        replace(turn, parts=tuple(_restored(turn, provider, memory))) if turn.role == "assistant" else turn
+        Turn(turn.role, tuple(_restored(turn, provider, memory)), turn.at) if turn.role == "assistant" else turn
         for turn in prompt.turns
     )
     return replace(prompt, turns=turns)
@@ -118,5 +118,8 @@ def _restored(turn: Turn, provider: str, memory: Memory) -> list[Part]:
         parts += kept.thoughts if kept is not None and kept.thoughts else pending
         pending = []
         signed = kept.signature if kept is not None else None
-        parts.append(replace(part, signature=signed) if isinstance(part, Call | Text) else part)
+        if isinstance(part, Call | Text) and part.signature != signed:
+            parts.append(replace(part, signature=signed))
+        else:
+            parts.append(part)
     return parts + pending

@@ -119,10 +119,12 @@ def _fitted(prompt: Prompt, names: Names, target: Dialect) -> Prompt:
     def fit(part: Part) -> Part:
         match part:
             case Call():
-                return replace(part, id=fit_id(part.id, target), name=names.fit(part.name))
+                call_id, name = fit_id(part.id, target), names.fit(part.name)
+                return part if (call_id, name) == (part.id, part.name) else replace(part, id=call_id, name=name)
             case Result():
-                name = names.fit(part.name) if part.name is not None else None
-                return replace(part, call_id=fit_id(part.call_id, target), name=name)
+                call_id, called = fit_id(part.call_id, target), part.name and names.fit(part.name)
+                unchanged = (call_id, called) == (part.call_id, part.name)
+                return part if unchanged else replace(part, call_id=call_id, name=called)
             case _:
                 return part
 
