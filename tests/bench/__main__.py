@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import appliance, goals, machine, report, rounds
+from tests.bench import appliance, goals, machine, report, rounds, translation
 from tests.bench.contenders import CONTENDERS, NGINX, provider
 from tests.bench.process import BenchError
 from tests.bench.rounds import Results
@@ -46,7 +46,7 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
     if machine.busy():
         note("this machine is not idle: ratios will be unsteady, processor times less so")
     results = Results()
-    daemon, failure = None, None
+    daemon, translated, failure = None, None, None
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ccproxy-bench-")))
         upstream = stack.enter_context(provider(folder))
@@ -59,9 +59,15 @@ def _run(arguments: argparse.Namespace, note: Callable[[str], None]) -> None:
                 daemon = appliance.measure(folder, upstream, plan, note)
             except BenchError as error:
                 failure = error  # what the rounds gave is shown all the same
+        if "ccproxy" in names and not arguments.no_translation:
+            with CONTENDERS["ccproxy"](folder / "translation", upstream) as entry:
+                translated = translation.measure(entry.port, plan.rounds, plan.window_s, note)
     verdicts = goals.compare(results) if results.has("ccproxy", "mitmdump") else []
     verdicts += goals.judge(daemon) if daemon else []
+    verdicts += goals.translated(translated) if translated else []
     print(report.text(facts, results, daemon, verdicts))
+    for why in translated.errors[:3] if translated else ():
+        print(f"translation: {why}")
     for name, count in goals.errors(results).items():
         print(f"{name}: {count} requests FAILED")
     if arguments.json:
@@ -85,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         help="only these of " + ", ".join(CONTENDERS),
     )
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="only cases with WORD in the name")
+    parser.add_argument("--no-translation", action="store_true", help="no translation")
     parser.add_argument("--no-appliance", action="store_true", help="no cold start, memory and command times")
     return parser
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 from tests.bench.appliance import Appliance
 from tests.bench.rounds import FIRST_EVENT, P50, THROUGHPUT, Results
 from tests.bench.traffic import Case
+from tests.bench.translation import Pair, Translation
 
 LATENCY_RATIO = 1.3
 THROUGHPUT_RATIO = {1024: 0.8, 102_400: 0.6}
@@ -17,6 +19,12 @@ COLD_START_S = 2.5
 LISTENER_MB = 150.0
 ALL_MB = 280.0
 GROWTH_MB = 30.0
+EVENT_US = 40.0
+EVENT_MEDIAN_US = 25.0
+REQUEST_S = 0.003
+TRANSLATED_S = 0.001
+VOLLEY_RATIO = 0.45
+IMPORT_S = 0.1
 COMMAND_S = 0.4
 
 
@@ -29,7 +37,7 @@ class Verdict:
     limit: float
     """At most, or at least, this."""
     reached: float
-    unit: Literal["×", "ms", "s", "MB"]
+    unit: Literal["×", "µs", "ms", "s", "MB"]
     at_least: bool = False
 
     @property
@@ -71,6 +79,41 @@ def judge(appliance: Appliance) -> list[Verdict]:
         Verdict("ccproxy status", "wall", COMMAND_S, appliance.status, "s"),
         Verdict("ccproxy flows list", "wall", COMMAND_S, appliance.flows_list, "s"),
     ]
+
+
+def translated(found: Translation) -> list[Verdict]:
+    """Translation, beside the same traffic untranslated."""
+    pair, event_s = max(found.event_s.items(), key=lambda item: item[1])
+    asked, request_s = max(found.request_s.items(), key=lambda item: item[1])
+    small = found.difference(lambda client: found.whole[client]) * 1e3
+    verdicts = [
+        Verdict("translated event, processor", _named(pair), EVENT_US, event_s * 1e6, "µs"),
+        Verdict(
+            "translated event, processor",
+            "median of pairs",
+            EVENT_MEDIAN_US,
+            median(found.event_s.values()) * 1e6,
+            "µs",
+        ),
+        Verdict("translated request, 100 KB", _named(asked), REQUEST_S * 1e3, request_s * 1e3, "ms"),
+        Verdict("translated answer, later by", "JSON, 1 KB, c=1, kept", TRANSLATED_S * 1e3, small, "ms"),
+    ]
+    for concurrency in (1, 16):
+        later = found.difference(lambda client, c=concurrency: found.first[client, c])  # type: ignore[misc]
+        where = f"first event, c={concurrency}"
+        verdicts.append(Verdict("translated stream, later by", where, TRANSLATED_S * 1e3, later * 1e3, "ms"))
+    lag = found.difference(lambda client: found.lag_p99[client]) * 1e3
+    return [
+        *verdicts,
+        Verdict("translated stream, lag more by", "99 %, 20 ms apart, c=16", TRANSLATED_S * 1e3, lag, "ms"),
+        Verdict("translated events per second", "500 at once, c=16", VOLLEY_RATIO, found.rate, "×", at_least=True),
+        Verdict("start of the listener, longer by", "import", IMPORT_S, found.import_s, "s"),
+    ]
+
+
+def _named(pair: Pair) -> str:
+    client, provider = pair
+    return f"{client} client, {provider} provider"
 
 
 def errors(results: Results) -> dict[str, int]:

@@ -17,7 +17,7 @@ from typing import Any, cast
 from tests.bench.traffic import Case
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_STAMP = re.compile(rb'"sent_ns":1(\d{18})')
+_STAMP = re.compile(rb"sent_ns:1(\d{18})")
 _LAST_CHUNK = b"\r\n0\r\n\r\n"
 _GRACE_S = 15.0
 
@@ -29,7 +29,7 @@ class Measured:
     latencies: list[float] = field(default_factory=list)
     """From the first byte sent (new connections: from connect) to the last byte received."""
     first_events: list[float] = field(default_factory=list)
-    """Streams: from the first byte sent to the first event."""
+    """Streams: from the first byte sent to the first byte of the answer's body."""
     lags: list[float] = field(default_factory=list)
     """Streams: from the provider's write of an event to its arrival."""
     throughput: float = 0.0
@@ -152,7 +152,7 @@ class _Run:
         result.latencies.append((now - client.started) / 1e9)
         if client.stamps:
             result.first_events.append((client.first_event - client.started) / 1e9)
-            if self._case.kind == "sse":
+            if self._case.kind in ("sse", "paced"):
                 result.lags.extend(client.lags)
             self._burst_s += (now - client.first_event) / 1e9
             self._burst_events += client.stamps
@@ -220,6 +220,10 @@ class _Client(asyncio.Protocol):
                 return
             length = _LENGTH.search(self._buffer, 0, end)
             self._total = end + 4 + int(length[1]) if length else -1
+            if len(self._buffer) == end + 4:
+                return
+        if not self.first_event:
+            self.first_event = now
         if self._run.streaming:
             self._note_events(now)
         done = self._buffer.endswith(_LAST_CHUNK) if self._total < 0 else len(self._buffer) >= self._total
@@ -227,7 +231,7 @@ class _Client(asyncio.Protocol):
             self._idle = True
             self._run.finished(self, now)
         elif self._run.streaming and self._total < 0:
-            self._buffer = self._buffer[-64:]
+            self._buffer = self._buffer[-32:]
 
     def _note_events(self, now: int) -> None:
         position = 0
@@ -236,8 +240,6 @@ class _Client(asyncio.Protocol):
             position = found.end()
         if not position:
             return
-        if not self.stamps:
-            self.first_event = now
         self.stamps += len(self.lags) - self.stamps
         self._buffer = self._buffer[position:]
 

@@ -13,7 +13,16 @@ import time
 from functools import cache
 from typing import cast
 
-from tests.bench.traffic import BURST_EVENTS, STREAM_EVENTS, STREAM_GAP_S, event, message
+from tests.bench.traffic import (
+    BURST_EVENTS,
+    PACED_EVENTS,
+    PACED_GAP_S,
+    STREAM_EVENTS,
+    STREAM_GAP_S,
+    VOLLEY_EVENTS,
+    event,
+    message,
+)
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _KIND = re.compile(rb"\r\nx-bench: *(\w+)", re.IGNORECASE)
@@ -48,6 +57,7 @@ class Conversation(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._writable = True
         self._position = 0
+        self._count = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -65,13 +75,14 @@ class Conversation(asyncio.Protocol):
         kind = bytes(found[1]) if found else b"json"
         del self._buffer[:total]  # after the last look at a match: it reads from the buffer
         match kind:
-            case b"sse":
-                self._transport.write(_STREAM_HEAD + stamped(0, STREAM_EVENTS - 1))
+            case b"sse" | b"paced":
+                count, gap_s = (STREAM_EVENTS, STREAM_GAP_S) if kind == b"sse" else (PACED_EVENTS, PACED_GAP_S)
+                self._transport.write(_STREAM_HEAD + stamped(0, count - 1))
                 loop = asyncio.get_running_loop()
-                loop.call_at(loop.time() + STREAM_GAP_S, self._next_event, 1, loop.time())
-            case b"burst":
+                loop.call_at(loop.time() + gap_s, self._next_event, 1, count, gap_s, loop.time())
+            case b"burst" | b"volley":
                 self._transport.write(_STREAM_HEAD)
-                self._position = 0
+                self._position, self._count = 0, BURST_EVENTS if kind == b"burst" else VOLLEY_EVENTS
                 self._next_slice()
             case _:
                 self._transport.write(self.answer)
@@ -84,22 +95,22 @@ class Conversation(asyncio.Protocol):
         if self._position:
             self._next_slice()
 
-    def _next_event(self, index: int, begun: float) -> None:
+    def _next_event(self, index: int, count: int, gap_s: float, begun: float) -> None:
         if self._transport.is_closing():
             return
-        last = STREAM_EVENTS - 1
+        last = count - 1
         self._transport.write(stamped(index, last) + (b"0\r\n\r\n" if index == last else b""))
         if index < last:
             # From the beginning, not from the last event: a late timer must not stretch the stream.
-            when = begun + STREAM_GAP_S * (index + 1)
-            asyncio.get_running_loop().call_at(when, self._next_event, index + 1, begun)
+            when = begun + gap_s * (index + 1)
+            asyncio.get_running_loop().call_at(when, self._next_event, index + 1, count, gap_s, begun)
 
     def _next_slice(self) -> None:
         if not self._writable or self._transport.is_closing():
             return
-        first, end = self._position, min(self._position + _BURST_SLICE, BURST_EVENTS)
-        parts = [stamped(index, BURST_EVENTS - 1) for index in range(first, end)]
-        self._position = end % BURST_EVENTS
+        first, end = self._position, min(self._position + _BURST_SLICE, self._count)
+        parts = [stamped(index, self._count - 1) for index in range(first, end)]
+        self._position = end % self._count
         if not self._position:
             parts.append(b"0\r\n\r\n")
         self._transport.write(b"".join(parts))

@@ -9,12 +9,17 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-type Kind = Literal["json", "sse", "burst"]
+type Kind = Literal["json", "sse", "burst", "paced", "volley"]
+type Client = Literal["anthropic", "openai"]
+"""Whose format the request is in; the provider's is always Anthropic's."""
 
 SENTINEL = "sk-ant-oat-ccproxy-bench"
 STREAM_EVENTS = 20
 STREAM_GAP_S = 0.010
 BURST_EVENTS = 5000
+PACED_EVENTS = 50
+PACED_GAP_S = 0.020
+VOLLEY_EVENTS = 500
 
 _SENTENCE = "The listener forwards what it was given, byte for byte, and keeps a record that a person can read. "
 
@@ -29,16 +34,17 @@ class Case:
     concurrency: int
     keep: bool
     """Kept connections; False: a new one for each request."""
+    client: Client = "anthropic"
 
     @property
     def name(self) -> str:
         size = f"{self.size // 1024} KB"
-        answer = {"json": "JSON", "sse": "stream", "burst": "burst"}[self.kind]
+        answer = {"json": "JSON", "sse": "stream"}.get(self.kind, self.kind)
         return f"{answer}, {size}, c={self.concurrency}, {'kept' if self.keep else 'new'}"
 
     @property
     def request(self) -> bytes:
-        return request(self.kind, self.size)
+        return request(self.kind, self.size, self.client)
 
 
 def cases() -> list[Case]:
@@ -53,25 +59,61 @@ def cases() -> list[Case]:
     return [*grid, Case("burst", 1024, 1, True)]
 
 
-def request(kind: Kind, size: int) -> bytes:
+def request(kind: Kind, size: int, client: Client = "anthropic") -> bytes:
     """Head and body of one request, as an SDK sends it."""
-    body = messages_body(size, stream=kind != "json")
+    messages = messages_body(size, stream=kind != "json")
+    body = messages if client == "anthropic" else chat_body(messages)
+    path = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}[client]
+    own = {
+        "anthropic": ["anthropic-version: 2023-06-01", f"X-Api-Key: {SENTINEL}"],
+        "openai": [f"Authorization: Bearer {SENTINEL}"],
+    }[client]
     head = [
-        "POST /v1/messages HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
         f"Content-Length: {len(body)}",
         "Accept: application/json",
         "Content-Type: application/json",
-        "User-Agent: Anthropic/Python 2.11.0",
+        "User-Agent: SDK/Python 2.11.0",
         "X-Stainless-Lang: python",
         "X-Stainless-Package-Version: 2.11.0",
         "X-Stainless-OS: Linux",
         "X-Stainless-Retry-Count: 0",
-        "anthropic-version: 2023-06-01",
-        f"X-Api-Key: {SENTINEL}",
+        *own,
         f"x-bench: {kind}",
     ]
     return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def chat_body(messages: bytes) -> bytes:
+    """The same conversation for Chat Completions."""
+    body = json.loads(messages)
+    turns: list[dict[str, Any]] = [{"role": "system", "content": body["system"][0]["text"]}]
+    for turn in body["messages"]:
+        content = turn["content"]
+        block = content[0] if isinstance(content, list) else {"type": "text"}
+        match block["type"]:
+            case "tool_use":
+                function = {"name": block["name"], "arguments": json.dumps(block["input"])}
+                calls = [{"id": block["id"], "type": "function", "function": function}]
+                turns.append({"role": "assistant", "content": None, "tool_calls": calls})
+            case "tool_result":
+                turns.append({"role": "tool", "tool_call_id": block["tool_use_id"], "content": block["content"]})
+            case _:
+                turns.append(turn)
+    tools = [
+        {"name": tool["name"], "description": tool["description"], "parameters": tool["input_schema"]}
+        for tool in body["tools"]
+    ]
+    return _dump(
+        {
+            "model": body["model"],
+            "max_tokens": body["max_tokens"],
+            "stream": body["stream"],
+            "tools": [{"type": "function", "function": tool} for tool in tools],
+            "messages": turns,
+        }
+    )
 
 
 def messages_body(size: int, stream: bool) -> bytes:
@@ -139,10 +181,12 @@ def event(index: int, last: int, sent_ns: int) -> bytes:
         case _ if index == last:
             data = {"type": "message_stop"}
         case _:
-            text = {"type": "text_delta", "text": "the listener forwards "}
+            text = {"type": "text_delta", "text": f"the listener forwards sent_ns:{sent_ns} "}
             data = {"type": "content_block_delta", "index": 0, "delta": text}
     kind = data["type"]
-    return b"event: %b\ndata: %b\n\n" % (kind.encode(), _dump({**data, "sent_ns": sent_ns}))
+    if kind != "content_block_delta":  # its stamp is in the text, which every format has
+        data["note"] = f"sent_ns:{sent_ns}"
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), _dump(data))
 
 
 def _dump(value: Any) -> bytes:
