@@ -18,6 +18,11 @@ def call_part(name: str | None, call_id: str | None, text: str, *, custom: bool)
     return {"functionCall": {"name": name or "", "args": args, **({"id": call_id} if call_id else {})}}
 
 
+def signed(part: Part, signature: str | None) -> Part:
+    """The part with its signature."""
+    return part if signature is None else {**part, "thoughtSignature": signature}
+
+
 def media_part(mime: str, data: str) -> Part:
     """A file that the model made."""
     return {"inlineData": {"mimeType": mime, "data": data}}

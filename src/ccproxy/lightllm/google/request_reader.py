@@ -41,6 +41,8 @@ _KNOWN_SETTINGS: Final = both(
     *("stopSequences", "candidateCount", "responseMimeType", "responseSchema", "responseJsonSchema"),
     *("thinkingConfig", "responseModalities"),
 ) | {"_responseJsonSchema"}  # so spelt by google-genai's older releases
+_UNSAID: Final = (None, "", [], {}, False)
+"""What ProtoJSON may write for a field that is not set."""
 _LOGPROBS: Final = both("responseLogprobs", "logprobs")
 _TIER: Final = both("serviceTier")
 _TIERS: Final = {"SERVICE_TIER_STANDARD": "default", "STANDARD": "default", "FLEX": "flex", "PRIORITY": "priority"}
@@ -98,7 +100,7 @@ def _read(body: Json, model: str, asked: Asked, at: str, beside: tuple[Knob, ...
 
 def _settings(body: Json, at: str) -> Iterator[Knob]:
     for key, value in body.items():
-        if key in _KNOWN or value is None:
+        if key in _KNOWN or value in _UNSAID:
             continue
         tier = _TIERS.get(value.upper()) if key in _TIER and isinstance(value, str) else None
         if tier is not None:
@@ -115,7 +117,7 @@ def _generation(config: Json, at: str) -> Iterator[Knob]:
         alone = "TEXT" not in modalities or "AUDIO" in modalities
         yield Knob("modalities" if alone else "unknown", sorted(modalities), place(at, "responseModalities"))
     for key, value in config.items():
-        if key not in _KNOWN_SETTINGS and value is not None:
+        if key not in _KNOWN_SETTINGS and value not in _UNSAID:
             yield Knob("logprobs" if key in _LOGPROBS else "unknown", value, place(at, key))
     mime = string(config, "responseMimeType", at)
     if mime not in (None, "", "text/plain", "application/json"):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ccproxy.lightllm.answer import Answer, Block
 from ccproxy.lightllm.events import Event, Media
-from ccproxy.lightllm.google.answer_parts import Part, answer, call_part, candidate, media_part
+from ccproxy.lightllm.google.answer_parts import Part, answer, call_part, candidate, media_part, signed
 from ccproxy.lightllm.google.chunks import Chunks
 from ccproxy.lightllm.google.citations import Grounding
 from ccproxy.lightllm.google.envelope import is_wrapped
@@ -27,7 +27,7 @@ def read(body: Mapping[str, object]) -> list[Event]:
 
 
 def write(folded: Answer, plan: Plan) -> dict[str, object]:
-    """The answer as Gemini gives it. Signatures are another provider's, and left out."""
+    """The answer as Gemini gives it. Signatures of another provider are left out."""
     parts: list[Part] = []
     grounding = Grounding()
     for block in folded.blocks:
@@ -35,7 +35,7 @@ def write(folded: Answer, plan: Plan) -> dict[str, object]:
             parts.append(media_part(block.mime, block.data))
         elif (part := _part(block)) is not None:
             grounding.cite(block.text, block.citations, part=len(parts))
-            parts.append(part)
+            parts.append(signed(part, block.signature if plan.signed else None))
     reason = folded.reason or "stop"
     ends = candidate(parts, reason, grounding.metadata())
     document = answer(ends, folded.usage, folded.model, folded.id, plan)

@@ -26,6 +26,7 @@ from ccproxy.lightllm.events import (
     BlockCitation,
     BlockDelta,
     BlockKind,
+    BlockSignature,
     BlockStart,
     BlockStop,
     Citation,
@@ -37,7 +38,7 @@ from ccproxy.lightllm.events import (
     Media,
 )
 from ccproxy.lightllm.finish import Reason
-from ccproxy.lightllm.google.answer_parts import Part, answer, call_part, candidate, media_part
+from ccproxy.lightllm.google.answer_parts import Part, answer, call_part, candidate, media_part, signed
 from ccproxy.lightllm.google.citations import Grounding
 from ccproxy.lightllm.google.envelope import is_wrapped
 from ccproxy.lightllm.google.errors import encode_stream_failure
@@ -61,6 +62,8 @@ class _Block:
     pieces: list[str] = field(default_factory=list)
     size: int = 0
     whole: bool = False
+    signature: str | None = None
+    """Of a call."""
     citations: list[Citation] = field(default_factory=list)
 
 
@@ -155,6 +158,8 @@ class StreamWriter:
                     self._hold(self._blocks[event.index], _CALL_SIZE)
             case BlockStop(index):
                 self._stop(index, out)
+            case BlockSignature(index, signature) if self._plan.signed:
+                self._sign(self._blocks[index], signature, out)
             case BlockCitation(index, citation):
                 self._blocks[index].citations.append(citation)
             case Media(_, mime, data):
@@ -170,9 +175,16 @@ class StreamWriter:
                 self._end(out)
             case Failed(failure):
                 return self._fail(failure)
-            case _:  # signatures, which are another provider's, and signs of life
+            case _:  # signatures of another provider, and signs of life
                 pass
         return b""
+
+    def _sign(self, block: _Block, signature: str, out: list[str]) -> None:
+        if block.kind == "call":
+            block.signature = signature
+        elif block.kind != "redacted":
+            thought: Part = {"thought": True} if block.kind == "thinking" else {}
+            self._part({"text": "", **thought, "thoughtSignature": signature}, out)
 
     def _stop(self, index: int, out: list[str]) -> None:
         block = self._blocks[index]
@@ -185,7 +197,8 @@ class StreamWriter:
         while self._calls and self._blocks[self._calls[0]].whole:
             call = self._blocks.pop(self._calls.popleft())
             self._held -= call.size
-            self._part(call_part(call.name, call.id, "".join(call.pieces), custom=call.custom), out)
+            part = call_part(call.name, call.id, "".join(call.pieces), custom=call.custom)
+            self._part(signed(part, call.signature), out)
 
     def _cite(self, block: _Block) -> None:
         if self._text_bytes is None or block.size > _TEXT_LIMIT:
