@@ -7,6 +7,7 @@ item                                                 is read as
 ``function_call``, ``custom_tool_call``              a call of the assistant
 ``function_call_output``, ``custom_tool_call_…``     its result, in a user turn
 ``reasoning``                                        a thought of the assistant
+``image_generation_call`` with its result            a picture of the assistant
 ``additional_tools`` (Codex), ``tool_search_output`` tools; a search that the provider ran is opaque besides
 ``configuration_update``                             settings, the last one counts
 ``item_reference``, or an id without anything else   state that only the provider has
@@ -33,7 +34,7 @@ from ccproxy.lightllm.openai_responses.content import read_content
 from ccproxy.lightllm.openai_responses.fields import Fields, bad, fields_at, maybe, name_at, want
 from ccproxy.lightllm.openai_responses.thinking import read_item
 from ccproxy.lightllm.openai_responses.tools import AnyTool, joined_name, read_tools
-from ccproxy.lightllm.prompt import Call, Knob, Opaque, Part, Result, Role, ServerTool, Turn
+from ccproxy.lightllm.prompt import Call, File, Knob, Opaque, Part, Result, Role, ServerTool, Turn
 
 _ROLES: Final[dict[str, Role]] = {
     "user": "user",
@@ -125,6 +126,10 @@ class _Reading:
             case "reasoning":
                 if (thought := read_item(item, at)) is not None:
                     self.add("assistant", thought, at)
+            case "image_generation_call" if item.get("result") is not None:
+                data = name_at(item["result"], f"{at}.result")
+                form = maybe(item, "output_format", str, at) or "png"
+                self.add("assistant", File("image", f"image/{form}", data, at=at), at)
             case "additional_tools":
                 self.tools(item, at)
             case "tool_search_output":

@@ -19,12 +19,14 @@ from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.openai_responses import thinking
 from ccproxy.lightllm.openai_responses.content import write_content, write_output
 from ccproxy.lightllm.openai_responses.tools import write_choice, write_tools
+from ccproxy.lightllm.openai_schema import strict_schema
 from ccproxy.lightllm.prompt import Call, File, OutputFormat, Part, Prompt, Result, Text, Thought, Turn
 
 LEAST_TOKENS: Final = 16
 """``max_output_tokens`` below it is refused (reference)."""
 _LONGEST_NAME: Final = 64
 """In characters, of ``safety_identifier`` and ``prompt_cache_key`` (seen 2026-11 in errors)."""
+_SYSTEM: Final = Turn("system", ())
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 
 
@@ -35,7 +37,11 @@ def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
     instructions, turns = _instructions(prompt.turns)
     if instructions is not None:
         body["instructions"] = instructions
-    body["input"] = [item for turn in turns for item in _items(turn, flavour)]
+    items = [item for turn in turns for item in _items(turn, flavour)]
+    if prompt.output is not None and prompt.output.schema is None and "json" not in str(items).lower():
+        # Refused unless the word stands in the input; that it stands in the instructions is not enough (seen 2026-11).
+        items.insert(0, _message(_SYSTEM, [Text("Answer in JSON.")], flavour))
+    body["input"] = items
     _add_tools(body, prompt)
     reasoning = thinking.write_settings(prompt.reasoning, prompt.model)
     if reasoning:
@@ -142,7 +148,7 @@ def _add_tools(body: dict[str, object], prompt: Prompt) -> None:
         return
     body["tools"] = write_tools(prompt.tools)
     if prompt.tool_choice is not None:
-        body["tool_choice"] = write_choice(prompt.tool_choice, prompt.tools)
+        body |= _said({"tool_choice": write_choice(prompt.tool_choice, prompt.tools)})
     if prompt.parallel_calls is not None:
         body["parallel_tool_calls"] = prompt.parallel_calls
 
@@ -162,5 +168,6 @@ def _format(output: OutputFormat) -> dict[str, object]:
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", output.name or "answer")[:64]
     form: dict[str, object] = {"type": "json_schema", "name": name}
     form |= _said({"description": output.description})
-    form["schema"] = output.schema
-    return form | _said({"strict": output.strict})
+    strict = strict_schema(output.schema) if output.strict else None
+    form["schema"] = output.schema if strict is None else strict
+    return form if output.strict is None else {**form, "strict": strict is not None}

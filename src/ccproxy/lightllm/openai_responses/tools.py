@@ -11,13 +11,14 @@ ToolChoice(mode='one', names=('exec',), must=True, at='tool_choice')
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.ending import mapping
 from ccproxy.lightllm.openai_responses.fields import Fields, bad, fields_at, list_at, maybe, name_at
+from ccproxy.lightllm.openai_schema import object_schema, strict_schema
 from ccproxy.lightllm.prompt import CustomTool, ServerTool, Tool, ToolChoice
 
 type AnyTool = Tool | CustomTool | ServerTool
@@ -125,9 +126,11 @@ def _write_tool(tool: AnyTool) -> dict[str, object]:
             written: dict[str, object] = {"type": "function", "name": tool.name}
             if tool.description is not None:
                 written["description"] = tool.description
-            written["parameters"] = _schema(tool)
+            schema = object_schema(tool.schema or {})
+            strict = strict_schema(schema) if tool.strict else None
+            written["parameters"] = schema if strict is None else strict
             # Not said means strict here, as far as the schema allows, and loose everywhere else.
-            written["strict"] = tool.strict is True
+            written["strict"] = strict is not None
             return written
         case CustomTool():
             written = {"type": "custom", "name": tool.name}
@@ -146,15 +149,6 @@ def _write_tool(tool: AnyTool) -> dict[str, object]:
             raise bad(tool.at, f"{tool.kind} cannot be translated to openai_responses")  # loss.LOSS drops it before
 
 
-def _schema(tool: Tool) -> Mapping[str, object]:
-    if tool.schema is None:
-        empty: dict[str, object] = {"type": "object", "properties": {}}
-        return {**empty, "required": [], "additionalProperties": False} if tool.strict else empty
-    if "type" in tool.schema:
-        return tool.schema
-    return {"type": "object", "properties": {}, **tool.schema}
-
-
 def _search_settings(tool: ServerTool) -> dict[str, object]:
     """What Anthropic's tool and Chat's option say that this one can, too."""
     settings: dict[str, object] = {}
@@ -169,23 +163,28 @@ def _search_settings(tool: ServerTool) -> dict[str, object]:
 
 
 def write_choice(choice: ToolChoice, tools: Sequence[AnyTool]) -> object:
-    """The choice, among tools of which at least one is there."""
+    """The choice; None if no tool that it names is there, as one that the other provider would have run."""
     match choice.mode:
         case "any":
             return "required"
         case "auto" | "none":
             return choice.mode
-        case "one":
-            return _reference(choice.names[0], tools)
-        case "some":
-            mode = "required" if choice.must else "auto"
-            return {"type": "allowed_tools", "mode": mode, "tools": [_reference(name, tools) for name in choice.names]}
+        case "one" | "some":
+            found = [said for name in choice.names if (said := _reference(name, tools)) is not None]
+            if choice.mode == "one" or not found:
+                return found[0] if found else None
+            return {"type": "allowed_tools", "mode": "required" if choice.must else "auto", "tools": found}
 
 
-def _reference(name: str, tools: Sequence[AnyTool]) -> dict[str, object]:
+def _reference(name: str, tools: Sequence[AnyTool]) -> dict[str, object] | None:
     for tool in tools:
-        if isinstance(tool, CustomTool) and tool.name == name:
-            return {"type": "custom", "name": name}
-        if isinstance(tool, ServerTool) and name in (tool.kind, tool.value.get("name")):
-            return {"type": _write_tool(tool)["type"]}
-    return {"type": "function", "name": name}
+        match tool:
+            case Tool() if tool.name == name:
+                return {"type": "function", "name": name}
+            case CustomTool() if tool.name == name:
+                return {"type": "custom", "name": name}
+            case ServerTool() if name in (tool.kind, tool.value.get("name")):
+                return {"type": _write_tool(tool)["type"]}
+            case _:
+                pass
+    return None
