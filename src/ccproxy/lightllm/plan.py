@@ -45,5 +45,8 @@ class Plan:
     custom: frozenset[str] = frozenset()
     """Custom tools that the provider knows as functions with one string, ``input``, by the client's name."""
     names: Names = field(default_factory=lambda: Names(Dialect.GOOGLE))
+    signed: bool = False
+    """The client's own provider answers (``echo``, an agent): its signatures are shown, and thoughts of which there is
+    nothing else. Otherwise signatures are another provider's, and ``memory.FOREIGN`` stands where one is expected."""
     asked: Mapping[str, object] = field(default_factory=dict)
     """The client's body; a Responses answer repeats settings of it."""

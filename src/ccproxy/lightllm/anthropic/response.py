@@ -164,7 +164,7 @@ def read_citation(citation: Mapping[str, object]) -> Citation:
 def write(answer: Answer, plan: Plan) -> dict[str, object]:
     """The document for a client."""
     blocks = [block for block in answer.blocks if isinstance(block, Block)]
-    content = [written for block in blocks if (written := _written(block)) is not None]
+    content = [written for block in blocks if (written := _written(block, signed=plan.signed)) is not None]
     reason, sequence = stop_reason(answer.reason, answer.sequence, [block.kind for block in blocks])
     return {
         "id": message_id(answer.id, plan),
@@ -211,15 +211,16 @@ def write_citation(citation: Citation) -> dict[str, object] | None:
     }
 
 
-def _written(block: Block) -> dict[str, object] | None:
+def _written(block: Block, *, signed: bool) -> dict[str, object] | None:
+    own = block.signature if signed else None
     match block.kind:
         case "text" | "refusal" if block.text:
             found: dict[str, object] = {"type": "text", "text": block.text}
             if citations := [each for citation in block.citations if (each := write_citation(citation))]:
                 found["citations"] = citations
             return found
-        case "thinking" if block.text:
-            return {"type": "thinking", "thinking": block.text, "signature": FOREIGN}
+        case "thinking" if block.text or own is not None:
+            return {"type": "thinking", "thinking": block.text, "signature": own or FOREIGN}
         case "call":
             return {
                 "type": "tool_use",

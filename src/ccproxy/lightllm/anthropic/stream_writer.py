@@ -4,8 +4,8 @@
 Blocks come one after the other, numbered from 0. Where the source's overlap, one is open and the others are held until
 it is closed. A text or a thought begins with its first words, so that none is empty; a call begins at once, with an
 empty ``input_json_delta`` as in the API's own streams. Where a call's arguments turn out to be no object, the stream
-ends in an error, unless the answer was cut short. ``message_start`` has the counts that are known then, and
-``message_delta`` all of them, which are cumulative.
+ends in an error, unless the answer was cut short. ``message_start`` goes out at once, with zeros for counts,
+and ``message_delta`` has them all: clients take it for cumulative.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ccproxy.lightllm.events import (
     BlockCitation,
     BlockDelta,
     BlockKind,
+    BlockSignature,
     BlockStart,
     BlockStop,
     Citation,
@@ -49,7 +50,7 @@ _STOP: Final = 'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 
 class _Block:
-    __slots__ = ("arguments", "held", "prefix", "start", "stopped")
+    __slots__ = ("arguments", "held", "prefix", "signature", "start", "stopped")
 
     def __init__(self, start: BlockStart) -> None:
         self.start = start
@@ -57,6 +58,8 @@ class _Block:
         """What stands before the text of a delta; empty as long as the block has not begun."""
         self.held: list[str | Citation] = []
         self.stopped = False
+        self.signature: str | None = None
+        """Of thoughts of the client's own provider."""
         self.arguments = Arguments(custom=start.custom) if start.kind == "call" else None
 
 
@@ -64,7 +67,6 @@ class StreamWriter:
     """Writes one stream; see ``codecs``."""
 
     __slots__ = (
-        "_begin",
         "_blocks",
         "_broken",
         "_done",
@@ -82,8 +84,6 @@ class StreamWriter:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._out: list[str] = []
-        self._begin: Begin | None = None
-        """Not yet written."""
         self._done = False
         self._next = 0
         self._blocks: dict[int, _Block] = {}
@@ -109,8 +109,6 @@ class StreamWriter:
                     self._delta(event.index, event.text)
             elif not self._done:
                 self._other(event)
-        if self._begin is not None:
-            self._start_message()
         if not self._out:
             return b""
         written = "".join(self._out).encode("ascii")
@@ -118,8 +116,6 @@ class StreamWriter:
         return written
 
     def _other(self, event: Event) -> None:
-        if not isinstance(event, Counts):
-            self._start_message()
         match event:
             case BlockStart():
                 self._start(event)
@@ -128,10 +124,12 @@ class StreamWriter:
                 self._go_on()
             case BlockCitation(index, citation) if (block := self._blocks.get(index)) is not None:
                 self._add(index, block, citation)
+            case BlockSignature(index, signature) if self._plan.signed and (block := self._blocks.get(index)):
+                block.signature = signature if block.start.kind == "thinking" else None
             case Counts(usage):
                 self._usage = usage if self._usage is None else merged(self._usage, usage)
             case Begin():
-                self._begin = event
+                self._start_message(event)
             case Ping():
                 self._out.append(_PING)
             case Finish():
@@ -140,13 +138,10 @@ class StreamWriter:
                 self._end()
             case Failed(failure):
                 self._fail(failure)
-            case _:  # signatures are another provider's; for media there is no block
+            case _:  # signatures of another provider; for media there is no block
                 pass
 
-    def _start_message(self) -> None:
-        if (begin := self._begin) is None:
-            return
-        self._begin = None
+    def _start_message(self, begin: Begin) -> None:
         message: dict[str, object] = {
             "id": message_id(begin.id, self._plan),
             "type": "message",
@@ -155,7 +150,7 @@ class StreamWriter:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": counts(self._usage),
+            "usage": counts(None),
         }
         self._send("message_start", {"type": "message_start", "message": message})
 
@@ -235,6 +230,8 @@ class StreamWriter:
             self._out.append(f"{block.prefix}{quoted(block.arguments.opening)}}}}}\n\n")
 
     def _stop_block(self, block: _Block) -> None:
+        if not block.prefix and block.signature is not None:  # thoughts that are not told
+            self._begin_block(block)
         if not block.prefix:
             return
         if block.arguments is not None:
@@ -244,7 +241,7 @@ class StreamWriter:
             elif rest:
                 self._out.append(f"{block.prefix}{quoted(rest)}}}}}\n\n")
         if block.start.kind == "thinking":
-            self._send_delta({"type": "signature_delta", "signature": FOREIGN})
+            self._send_delta({"type": "signature_delta", "signature": block.signature or FOREIGN})
         self._send("content_block_stop", {"type": "content_block_stop", "index": self._next})
         self._next += 1
 

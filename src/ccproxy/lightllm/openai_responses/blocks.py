@@ -144,12 +144,13 @@ class TextBlock(Block):
 class ThoughtBlock(Block):
     """Thoughts, as the summary of a reasoning item."""
 
-    __slots__ = ("_where",)
+    __slots__ = ("_where", "signature")
 
-    def __init__(self, item: Item, out: Numbered) -> None:
+    def __init__(self, item: Item, out: Numbered, signature: str | None) -> None:
         self._where = f'{item.where},"summary_index":0'
+        self.signature = signature
         super().__init__(item, "response.reasoning_summary_text", self._where)
-        item.begin(output_items.reasoning(item.id, []), out)
+        item.begin(output_items.reasoning(item.id, [], signature), out)
         part = output_items.summary_part("")
         out.send("response.reasoning_summary_part.added", f'{self._where},"part":{encoded(part)}')
 
@@ -158,7 +159,7 @@ class ThoughtBlock(Block):
         part = output_items.summary_part(text)
         out.send("response.reasoning_summary_text.done", f'{self._where},"text":{quote(text)}')
         out.send("response.reasoning_summary_part.done", f'{self._where},"part":{encoded(part)}')
-        self.item.whole = output_items.reasoning(self.item.id, [part])
+        self.item.whole = output_items.reasoning(self.item.id, [part], self.signature)
 
 
 class CallBlock(Block):

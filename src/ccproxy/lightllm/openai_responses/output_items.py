@@ -41,9 +41,10 @@ def summary_part(text: str) -> Fields:
     return {"type": "summary_text", "text": text}
 
 
-def reasoning(id: str, summary: Sequence[Fields]) -> Fields:
-    """Another provider's thoughts. What stands for their signature means nothing to anybody but ``memory``."""
-    return {"id": id, "type": "reasoning", "summary": summary, "encrypted_content": FOREIGN}
+def reasoning(id: str, summary: Sequence[Fields], signature: str | None = FOREIGN) -> Fields:
+    """Thoughts, another provider's unless a signature is given: what then stands for it means nothing to anybody."""
+    item: Fields = {"id": id, "type": "reasoning", "summary": summary}
+    return item if signature is None else item | {"encrypted_content": signature}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ccproxy.lightllm.answer import Answer, Block
 from ccproxy.lightllm.events import Event, Media
+from ccproxy.lightllm.memory import FOREIGN
 from ccproxy.lightllm.openai_responses import output_items
 from ccproxy.lightllm.openai_responses.outcome import status_of
 from ccproxy.lightllm.openai_responses.output_items import Called, Fields
@@ -49,9 +50,10 @@ def _items(answer: Answer, plan: Plan) -> Iterator[Fields]:
                 content.append(output_items.text_part(block.text, annotations))
             case Block(kind="refusal") if block.text:
                 content.append(output_items.refusal_part(block.text))
-            case Block(kind="thinking") if block.text:
-                summary = [output_items.summary_part(block.text)]
-                item = output_items.reasoning(f"rs_{plan.seed}_{place + bool(content)}", summary)
+            case Block(kind="thinking") if block.text or plan.signed:
+                summary = [output_items.summary_part(block.text)] if block.text else []
+                signature = block.signature if plan.signed else FOREIGN
+                item = output_items.reasoning(f"rs_{plan.seed}_{place + bool(content)}", summary, signature)
             case Block(kind="call"):
                 item = _call(block, Called(block.id or "", block.name or "", known), plan, place + bool(content))
             case _:

@@ -21,6 +21,7 @@ from ccproxy.lightllm.events import (
     Begin,
     BlockCitation,
     BlockDelta,
+    BlockSignature,
     BlockStart,
     BlockStop,
     Counts,
@@ -32,6 +33,7 @@ from ccproxy.lightllm.events import (
     Ping,
 )
 from ccproxy.lightllm.finish import Reason
+from ccproxy.lightllm.memory import FOREIGN
 from ccproxy.lightllm.openai_responses import errors, output_items
 from ccproxy.lightllm.openai_responses.blocks import (
     Block,
@@ -75,6 +77,7 @@ class StreamWriter:
         "_refused",
         "_response",
         "_settings",
+        "_signatures",
         "_size",
         "_usage",
         "_waiting",
@@ -96,6 +99,7 @@ class StreamWriter:
         """The item that is done when the next thing comes: a message may go on, and the answer's limit cut it off."""
         self._output: dict[int, str] = {}
         """The items that are done, by their places."""
+        self._signatures: dict[int, str] = {}
         self._size = 0
         self._usage: Usage | None = None
         self._reason: Reason | None = None
@@ -136,8 +140,10 @@ class StreamWriter:
                 self._fail(failure)
             case Ping():
                 self._out.add(_PING)
+            case BlockSignature(index, signature) if self._plan.signed:
+                self._signatures[index] = signature
             case _:
-                pass  # a signature: another provider's
+                pass  # a signature of another provider
 
     def _block(self, event: BlockStart | BlockCitation | BlockStop | Media) -> None:
         match event:
@@ -151,9 +157,14 @@ class StreamWriter:
                     block.citations.append(citation)
                     self._size += len(citation.url or "") + len(citation.title or "") + _ITEM_SIZE
             case BlockStop(index):
-                self._waiting.pop(index, None)
+                waiting = self._waiting.pop(index, None)
+                signature = self._signatures.pop(index, None)
                 if (block := self._open.pop(index, None)) is not None:
+                    if isinstance(block, ThoughtBlock) and signature is not None:
+                        block.signature = signature
                     self._stop(block)
+                elif waiting is not None and waiting.kind == "thinking" and self._plan.signed:
+                    self._untold(signature)
             case Media():
                 self._picture(event)
 
@@ -198,12 +209,18 @@ class StreamWriter:
             return None
         block: Block
         if start.kind == "thinking":
-            block = ThoughtBlock(self._item("rs"), self._out)
+            block = ThoughtBlock(self._item("rs"), self._out, None if self._plan.signed else FOREIGN)
         else:
             self._refused = self._refused or start.kind == "refusal"
             block = TextBlock(self._message(), self._out, refusal=start.kind == "refusal")
         self._open[index] = block
         return block
+
+    def _untold(self, signature: str | None) -> None:
+        """Thoughts of which there is no summary."""
+        item = self._held = self._item("rs")
+        item.begin(output_items.reasoning(item.id, [], None), self._out)
+        item.whole = output_items.reasoning(item.id, [], signature)
 
     def _message(self) -> Item:
         """The message that is not done yet, or another one."""
