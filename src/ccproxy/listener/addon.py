@@ -38,7 +38,7 @@ from ccproxy.guard import check_dialled
 from ccproxy.listener import attempt, backpressure, closing, ingress, respond
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.failures import in_words
-from ccproxy.listener.forward import Forwarder
+from ccproxy.listener.forward import BodyNeeded, Forwarder
 from ccproxy.listener.policy import Policy
 from ccproxy.peer import listener_uid, peer_uid
 
@@ -197,8 +197,16 @@ class ProxyAddon:
         self.exchanges[flow.id] = exchange
         self.idle.clear()
         if exchange.refused is None and ingress.is_large(flow.request, self.policy):
-            await self.forward(exchange)  # it leaves before its body is here, and no hook sees that
-            flow.request.stream = exchange.refused is None
+            flow.request.stream = await self.leave_early(exchange)
+
+    async def leave_early(self, exchange: Exchange) -> bool:
+        """Whether the request leaves before its body is here, which no hook sees then."""
+        try:
+            await self.forward(exchange)
+        except BodyNeeded:
+            exchange.record.hooks.clear()
+            return False
+        return exchange.refused is None
 
     async def request(self, flow: http.HTTPFlow) -> None:
         flow.request.trailers = None  # nobody judged what is in them (RFC 9110 §6.5.1 lets us drop them)
@@ -213,6 +221,8 @@ class ProxyAddon:
     async def forward(self, exchange: Exchange) -> None:
         try:
             await self.forwarder.forward(exchange)
+        except BodyNeeded:
+            raise
         except RequestError as error:
             exchange.refused = error
         except Exception as error:  # the edge: nothing that was not decided may leave
@@ -241,6 +251,7 @@ class ProxyAddon:
         exchange = self.find(flow)
         if exchange is None:
             return
+        respond.end_bodiless(exchange)
         if flow.response is not None and flow.response.trailers:
             if exchange.placed is not None:
                 fields = respond.scrub_fields(flow.response.trailers.fields, self.redactor)
@@ -274,9 +285,9 @@ class ProxyAddon:
             respond.finish(exchange)
         except Exception:
             log.exception("flow %s: its record is incomplete", flow.id)
-        answer = exchange.answer
-        if answer is not None and flow.response is not None and not flow.response.data.content:
-            flow.response.data.content = b"".join(answer.capture.parts)
+        shown = exchange.relay or exchange.answer
+        if shown is not None and flow.response is not None and not flow.response.data.content:
+            flow.response.data.content = b"".join(shown.capture.parts)
         if not exchange.is_builtin:
             self.keep(exchange.record)
         self.show(flow)

@@ -5,7 +5,7 @@ Called by mitmproxy with every chunk as it arrives (``flow.response.stream``), s
 1. decode the content coding, if a credential was sent (a reflected key could hide in gzip) or the format is known;
 2. blank out a reflected credential (same length, so that a content-length stays true);
 3. tell the tap (usage, stop reason, completeness) and capture up to the cap;
-4. pass it on. Never an empty chunk: it would end a chunked HTTP/1 body.
+4. pass it on, or what the translation makes of it. Never an empty chunk: it would end a chunked HTTP/1 body.
 """
 
 from __future__ import annotations
@@ -84,6 +84,10 @@ class Answer:
         """Called once, when the body turns out not to be what its coding says."""
         self.broken = ""
         """Why decoding failed; the rest of the body is withheld."""
+        self.ended = False
+        """The upstream's last byte has been here."""
+        self.through: Callable[[bytes], list[bytes]] | None = None
+        """Makes the client's bytes of the provider's; None: they are the same."""
         self.on_end: Callable[[], bytes] = bytes
         """Asked once, after the upstream's last byte, for more to send: the error event of a short answer."""
 
@@ -113,15 +117,16 @@ class Answer:
         if self.tap is not None:
             self.tap.feed(chunk)
         self.capture.add(chunk)
-        return [chunk]
+        return [chunk] if self.through is None else self.through(chunk)
 
     def end(self) -> list[bytes]:
+        self.ended = True
         out: list[bytes] = []
         if self.scrub is not None and (held := self.scrub.flush()):
             if self.tap is not None:
                 self.tap.feed(held)
             self.capture.add(held)
-            out.append(held)
+            out += [held] if self.through is None else self.through(held)
         if self.decoder is not None and not self.broken and not self.decoder.ended:
             self.broken = "the provider's answer ends in the middle of its content coding"
             self.on_break()

@@ -72,6 +72,14 @@ class Exchange(Protocol):
     timeout_s: float | None
     """Longest wait for response headers, the time to connect included."""
 
+    @property
+    def holds_head(self) -> bool:
+        """Status and headers of the answer are decided later: nothing goes to the client yet."""
+
+    @property
+    def has_enough(self) -> bool:
+        """What the upstream still sends is of no use: the answer ends here."""
+
     def may_leave(self) -> bool:
         """Asked right before a connection is made or taken: is the request still what was checked?"""
 
@@ -120,6 +128,8 @@ class AttemptStream(mhttp.HttpStream):
         """Response headers have gone to the client."""
         self.failed = False
         """The error hook has been called."""
+        self.head: mhttp.SendHttp | None = None
+        """Response headers that wait to go to the client."""
         self.deadline: commands.RequestWakeup | None = None
         self.known: Exchange | None = None
         self.new_attempt()
@@ -183,10 +193,18 @@ class AttemptStream(mhttp.HttpStream):
     def to_client(self, command: mhttp.SendHttp) -> Commands:
         event = command.event
         if isinstance(event, mhttp.ResponseHeaders):
-            self.answered = event.response.status_code >= 200
+            final = event.response.status_code >= 200
+            if final and (exchange := self.exchange) and exchange.holds_head:
+                self.head = command
+                return
+            self.answered = final
         elif isinstance(event, mhttp.ResponseProtocolError) and (exchange := self.exchange):
+            self.head = None
             yield from self.tell(exchange, event)
             return
+        elif self.head is not None:
+            head, self.head, self.answered = self.head, None, True
+            yield head
         yield command
 
     def tell(self, exchange: Exchange, error: mhttp.ResponseProtocolError) -> Commands:
@@ -242,6 +260,17 @@ class AttemptStream(mhttp.HttpStream):
                 return  # queued during a pause, from an attempt that has been superseded
             event.stream_id = self.stream_id
         yield from super()._handle_event(event)
+        if isinstance(event, mhttp.ResponseData) and (exchange := self.exchange) and exchange.has_enough:
+            yield from self.end_early()
+
+    def end_early(self) -> Commands:
+        """End the answer for the client although the upstream goes on."""
+        if self.server_state != self.state_stream_response_body:
+            return
+        yield self.cancel_command()
+        self.parent.streams.pop(self.attempt_id, None)
+        self.attempt_id = next(attempt_ids)  # what is queued of the old one is dropped
+        yield from super()._handle_event(mhttp.ResponseEndOfMessage(self.stream_id))
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         if isinstance(event, mhttp.RequestData) and (exchange := self.exchange):

@@ -19,15 +19,17 @@ from mitmproxy.proxy.layers.http import ErrorCode
 from ccproxy.addresses import Origin, Target
 from ccproxy.auth.placed import Placed
 from ccproxy.errors import CcproxyError, Forbidden, PayloadTooLarge, RequestError
-from ccproxy.flows.record import Attempt, FlowRecord, Message
+from ccproxy.flows.record import Attempt, Body, FlowRecord, Message
 from ccproxy.guard import Injected, check_egress
 from ccproxy.headers import Headers, encode_field
 from ccproxy.lightllm.dialect import Endpoint
 from ccproxy.lightllm.failure import Failure, encode_stream_failure
 from ccproxy.lightllm.tap import StreamTap
 from ccproxy.listener.answer import Answer
-from ccproxy.listener.failures import TIMEOUT, error_of, in_words, response_of
+from ccproxy.listener.failures import FLOW_HEADER, TIMEOUT, error_of, in_words, response_of
 from ccproxy.listener.policy import Policy
+from ccproxy.listener.relay import Relay
+from ccproxy.listener.translation import Translation
 
 
 class Exchange:
@@ -54,6 +56,12 @@ class Exchange:
         self.deciding: asyncio.Task[Placed | None] | None = None
         self.answer: Answer | None = None
         self.tap: StreamTap | None = None
+        self.translation: Translation | None = None
+        """What makes the answer one of the client's dialect; None: the provider speaks it."""
+        self.count_here: Callable[[], Translation] | None = None
+        """What counts tokens, where the provider turns out not to."""
+        self.relay: Relay | None = None
+        """The translated answer, once there is one."""
         self.stop_connecting: Callable[[], None] = lambda: None
         self.told: http.Response | None = None
         """Our own answer to a failure."""
@@ -126,13 +134,34 @@ class Exchange:
                 f"the request body is larger than {self.body_limit} bytes (limits.body_bytes); nothing was sent"
             )
 
+    @property
+    def holds_head(self) -> bool:
+        """A translated answer that the client reads whole: its status is decided at its end."""
+        return self.relay is not None and self.relay.holds_head
+
+    @property
+    def has_enough(self) -> bool:
+        """The client has been told why its answer ends here. Nothing more of the provider's is of use."""
+        if self.relay is None:
+            return False
+        return self.relay.has_enough or (self.answer is not None and self.answer.broken != "")
+
     def failure_response(self, code: ErrorCode, message: str) -> http.Response:
         if self.told is None:
-            self.told = self.response_for(self.error_for(code, message))
+            error = self.error_for(code, message)
+            whole = b"".join(self.relay.end(str(error))) if self.relay is not None else b""
+            response = self.flow.response
+            if self.relay is not None and self.relay.complete and response is not None:
+                response.data.content = whole  # all of it had come, only the end of its framing had not
+                self.told = response
+            else:
+                self.told = self.response_for(error)
         return self.told
 
     def failure_event(self, message: str) -> bytes | None:
         """The error event of the client's format if it reads an event stream; else only a cut tells it."""
+        if self.relay is not None:
+            return b"".join(self.relay.end(self.cut_short(message)))
         if self.tap is None or self.answer is None:
             return None
         if self.tap.complete or self.tap.error is not None:
@@ -153,16 +182,27 @@ class Exchange:
         failure = Failure.of(error, self.flow.id)
         response = response_of(self.endpoint.dialect, failure, self.flow.id, head=head)
         self.record.error = str(error)
-        self.record.answered = Message(headers=response.headers.fields, status=response.status_code)
-        self.record.answered.body.data = response.raw_content or b""
-        self.record.answered.body.size = len(self.record.answered.body.data)
+        self.note_answer(response)
         return response
+
+    def own_answer(self, status: int, body: bytes) -> http.Response:
+        """An answer that is made here, noted in the record."""
+        response = http.Response.make(status, body, {"content-type": "application/json", FLOW_HEADER: self.flow.id})
+        self.note_answer(response)
+        return response
+
+    def note_answer(self, response: http.Response) -> None:
+        body = response.raw_content or b""
+        self.record.answered = Message(response.headers.fields, Body(body, len(body)), status=response.status_code)
+
+    def cut_short(self, message: str) -> str:
+        """What to say of an answer that is not whole."""
+        upstream = self.target.authority if self.target is not None else "the upstream"
+        return f"{upstream} broke off before the answer was complete: {in_words(message)}"
 
     def stream_failure(self, message: str) -> bytes:
         """The end of a stream that was cut before its format says it is complete."""
-        upstream = self.target.authority if self.target is not None else "the upstream"
-        text = f"{upstream} broke off before the answer was complete: {in_words(message)}"
-        self.record.error = text
+        text = self.record.error = self.cut_short(message)
         tap = self.tap
         assert tap is not None
         failure = Failure(502, "upstream", text, self.flow.id)

@@ -1,4 +1,4 @@
-"""From a complete request to one that may leave: inbound hooks, route, outbound hooks, guard, credential.
+"""From a complete request to one that may leave: inbound hooks, route, translation, outbound hooks, guard, credential.
 
 Nothing here writes a credential. It is resolved here, asynchronously, and written by ``Exchange.outgoing`` on the copy
 that is sent. What a request may be changed in is narrow: headers that are ours or concern one connection, Host and
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Final
 
 from mitmproxy import http
 from xepor import InterceptedAPI
@@ -18,18 +19,31 @@ from ccproxy.addresses import Target
 from ccproxy.auth.credentials import Credentials
 from ccproxy.auth.placed import Placed
 from ccproxy.config.providers import ECHO_ORIGIN
-from ccproxy.errors import CredentialError, NotBuilt, NotFound
+from ccproxy.errors import CredentialError, NotFound
+from ccproxy.flows.kept import StoredMemory
 from ccproxy.flows.record import Body, Message
 from ccproxy.guard import Injected, check_egress, strip_foreign, strip_hop_by_hop, strip_internal
 from ccproxy.headers import Headers
 from ccproxy.lightllm.dialect import wants_stream
+from ccproxy.lightllm.foreign import FOREIGN_BYTES, SIGNING, without_foreign
 from ccproxy.listener.coding import decode_whole, readable_codings
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.policy import LOOPBACK, Policy
+from ccproxy.listener.translation import Translation, same_format_count, translate
 from ccproxy.pipeline.context import Context
 from ccproxy.pipeline.overrides import take
 from ccproxy.pipeline.run import run
 from ccproxy.routing import Facts, Passthrough, Redirect, Reject, Transform, asked_hosts, route
+
+OWN_KEY: Final = (
+    "the client's own key was not sent: it is for another API than that of provider {!r}; give the provider an `auth`, "
+    "and the rule `inject: always`"
+)
+FOREIGN_THOUGHTS: Final = "thoughts of another provider were left out: this one would refuse them"
+
+
+class BodyNeeded(Exception):
+    """The request was to leave before its body is here, and cannot: it is translated, or answered here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +53,11 @@ class Forwarder:
     credentials: Credentials
     sidecar_token: str
     builtin: InterceptedAPI
+    memory: StoredMemory
+    """What translations need in a conversation's next turn."""
 
     async def forward(self, exchange: Exchange) -> None:
-        """Make the flow ready to be sent, or answered. Raises RequestError when it ends here."""
+        """Make the flow ready to be sent, or answered. Raises RequestError when it ends here, or BodyNeeded."""
         if exchange.is_builtin:
             answer_builtin(exchange, self.builtin)
             return
@@ -53,11 +69,17 @@ class Forwarder:
         try:
             record.hooks += run(pipeline.inbound, ctx, timer=time.perf_counter, overrides=overrides)
             decision = decide(exchange, ctx)
-            ctx.path = decision.target.path
+            asked_path, ctx.path = ctx.path, decision.target.path
             if decision.strip_credentials:
+                had_key = any(slot in ctx.headers for slot in sentinel.HEADER_SLOTS)
                 ctx.path = sentinel.remove(ctx.headers, ctx.path)
-            if isinstance(decision, Redirect) and decision.model is not None and ctx.extras.has("model"):
-                ctx.extras.set("model", decision.model)
+                if had_key and decision.inject is None and isinstance(decision, Transform):
+                    ctx.warnings.append(OWN_KEY.format(decision.provider))
+            if isinstance(decision, Transform):
+                if self.translate(exchange, ctx, decision, asked_path):
+                    return
+            else:
+                self.adapt(exchange, ctx, decision, asked_path)
             record.hooks += run(pipeline.outbound, ctx, timer=time.perf_counter, overrides=overrides)
         finally:
             record.session_id, record.conversation_id = ctx.session_id, ctx.conversation_id
@@ -75,6 +97,31 @@ class Forwarder:
         self.choose_hop(exchange)
         request = exchange.flow.request
         exchange.dialled = request.scheme, request.host, request.port
+
+    def translate(self, exchange: Exchange, ctx: Context, decision: Transform, asked_path: str) -> bool:
+        """Make it a request of the provider's dialect. True: it is answered already."""
+        kind = exchange.policy.config.providers[decision.provider].type
+        made = translate(ctx, decision, kind, asked_path, self.memory)
+        if isinstance(made, Translation):
+            exchange.translation = made
+            return False
+        exchange.flow.response = exchange.told = exchange.own_answer(made.status, made.body)
+        if made.failure is not None:
+            exchange.record.error = made.failure.message
+        return True
+
+    def adapt(self, exchange: Exchange, ctx: Context, decision: Passthrough | Redirect, asked_path: str) -> None:
+        """The few things that a request in its provider's own dialect is changed in."""
+        if isinstance(decision, Redirect) and decision.model is not None and ctx.extras.has("model"):
+            ctx.extras.set("model", decision.model)
+        dialect = ctx.endpoint.dialect
+        if dialect in SIGNING and ctx.mentions(FOREIGN_BYTES):
+            plain = ctx.plain or b""
+            if FOREIGN_BYTES in plain and (cut := without_foreign(dialect, plain)) is not plain:
+                ctx.body = cut
+                ctx.warnings.append(FOREIGN_THOUGHTS)
+        if ctx.endpoint.operation == "count_tokens" and isinstance(decision, Redirect):
+            exchange.count_here = lambda: same_format_count(ctx, asked_path, self.memory)
 
     async def credential(self, provider: str, policy: Policy) -> Placed:
         """What to write for a provider, which must still be the one that the guard has just judged."""
@@ -132,8 +179,8 @@ def context_of(exchange: Exchange) -> Context:
     )
 
 
-def decide(exchange: Exchange, ctx: Context) -> Passthrough | Redirect:
-    """Route the request and note where to. Raises the RequestError of a rejection."""
+def decide(exchange: Exchange, ctx: Context) -> Passthrough | Redirect | Transform:
+    """Route the request and note where to. Raises the RequestError of a rejection, or BodyNeeded."""
     record, config, request = exchange.record, exchange.policy.config, exchange.flow.request
     document = ctx.json
     jailed = record.listener == "jail"
@@ -148,14 +195,15 @@ def decide(exchange: Exchange, ctx: Context) -> Passthrough | Redirect:
         addressed=(request.scheme, request.host, request.port) if jailed else None,
     )
     decision = route(facts, config.transforms, config.providers)
+    if request.raw_content is None and (
+        isinstance(decision, Reject | Transform) or ctx.endpoint.operation == "count_tokens"
+    ):
+        raise BodyNeeded
     match decision:
         case Reject():
             raise decision.error
         case Transform():
             record.route, record.provider = "transform", decision.provider
-            raise NotBuilt(
-                f"translation from {decision.source} to {decision.dialect} is not built yet ({decision.reason})"
-            )
         case Redirect():
             record.route, record.provider = "redirect", decision.provider
         case Passthrough():

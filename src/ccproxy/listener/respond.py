@@ -4,7 +4,8 @@ Every answer is streamed; nothing is held but a capture up to ``flows.body_limit
 
 * a reflected credential is blanked, in headers, body and trailers (the body is decoded for that, and goes on decoded);
 * the tap sees usage, stop reason and whether the format's own end came. A stream that ends without it gets the error
-  event of the client's format (an answer is never silently short).
+  event of the client's format (an answer is never silently short);
+* where the provider speaks another dialect than the client, a relay makes the one of the other.
 """
 
 from __future__ import annotations
@@ -30,17 +31,22 @@ from ccproxy.lightllm.failure import Failure, encode_failure
 from ccproxy.lightllm.tap import StreamTap
 from ccproxy.lightllm.usage import usage_from_body
 from ccproxy.listener.answer import Answer, Capture, Withheld
+from ccproxy.listener.api_headers import toward_client
 from ccproxy.listener.attempt import settled
 from ccproxy.listener.coding import decoder
 from ccproxy.listener.exchange import Exchange
 from ccproxy.listener.failures import FLOW_HEADER
 from ccproxy.listener.framing import frame, has_body
+from ccproxy.listener.relay import UNCOUNTED, Relay, Whole
+from ccproxy.listener.translation import Translation
 from ccproxy.upstream.attempt import Answer as AnswerHead
 from ccproxy.upstream.attempt import Resend, decide
 
 PARSED_BYTES = 1 << 20
 """Largest buffered answer that is parsed for its usage."""
 UNSEARCHABLE = "the provider's answer has the content coding {!r}, in which its credential could not be found; withheld"
+UNREADABLE = "the provider's answer has the content coding {!r}, which cannot be read, so it could not be translated"
+SHORT = "its stream ended early"
 SIDECAR_ERROR = "x-ccproxy-error"
 """Header of an answer that is the sidecar's own, and no provider's; its value is an ``errors.Kind``."""
 
@@ -93,16 +99,23 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
     capture = Capture(exchange.policy.config.flows.body_limit_bytes)
     answer = Answer(capture, scrub=scrub)
     coding = headers.get("content-encoding")
+    translation = translation_for(exchange, response.status_code)
     known = exchange.endpoint.dialect is not None
     coded = bool(coding) and coding != "identity" and has_body(request, response.status_code)
     if coded and (scrub is not None or known):
         answer.decoder = decoder(coding)
         if answer.decoder is not None:
             headers.remove("content-encoding")
-        elif scrub is not None:
-            failure = Failure(502, "upstream", UNSEARCHABLE.format(coding), exchange.flow.id)
+        elif scrub is not None or translation is not None:
+            why = UNSEARCHABLE if scrub is not None else UNREADABLE
+            failure = Failure(502, "upstream", why.format(coding), exchange.flow.id)
             withhold(exchange, 502, lambda _: failure)
             return
+    exchange.answer = answer
+    if translation is not None:
+        translate(exchange, translation, headers, closing=closing)
+        response.stream = answer
+        return
     content_type = headers.get("content-type").lower()
     readable = not coded or answer.decoder is not None
     if exchange.endpoint.dialect is not None and readable and is_stream(exchange, content_type):
@@ -113,8 +126,51 @@ def let_through(exchange: Exchange, redactor: Redactor, *, closing: bool) -> Non
     if closing and not request.is_http2:
         headers.set("connection", "close")
     response.headers.fields = headers.fields
-    exchange.answer = answer
     response.stream = answer
+
+
+def translation_for(exchange: Exchange, status: int) -> Translation | None:
+    """What makes this answer one for the client; None if it is one already."""
+    if exchange.translation is None and exchange.count_here is not None and status in UNCOUNTED:
+        exchange.translation = exchange.count_here()
+    return exchange.translation
+
+
+def translate(exchange: Exchange, translation: Translation, given: Headers, *, closing: bool) -> None:
+    """Have the answer go through a relay. ``given`` are the provider's headers."""
+    flow, answer = exchange.flow, exchange.answer
+    response = flow.response
+    assert answer is not None and response is not None
+
+    def head(status: int, length: int | None, retry_after: str | None = None) -> None:
+        stream = length is None
+        headers = toward_client(given, translation.client, time.time(), stream=stream, array=translation.array)
+        if retry_after is not None and "retry-after" not in headers:
+            headers.set("retry-after", retry_after)
+        if length is not None:
+            headers.set("content-length", str(length))
+        frame(headers, flow.request, status, changed=False)
+        if closing and not flow.request.is_http2:
+            headers.set("connection", "close")
+        response.status_code, response.reason = status, status_codes.RESPONSES.get(status, "")
+        response.headers.fields = headers.fields
+
+    def settle(whole: Whole) -> None:
+        head(whole.status, len(whole.body), whole.retry_after)
+
+    capture = Capture(exchange.policy.config.flows.body_limit_bytes)
+    relay = exchange.relay = translation.relay(response.status_code, given, capture, settle)
+    answer.through = relay.feed
+    answer.on_end = lambda: b"".join(relay.end(exchange.cut_short(answer.broken or SHORT)))
+    if not relay.holds_head:
+        head(200, None)
+
+
+def end_bodiless(exchange: Exchange) -> None:
+    """An answer without a body, which mitmproxy does not stream, is not translated yet when it ends."""
+    answer, response = exchange.answer, exchange.flow.response
+    if exchange.relay is not None and answer is not None and response is not None and not answer.ended:
+        response.data.content = b"".join(answer(b""))
 
 
 def own_copy(response: http.Response) -> http.Response:
@@ -127,7 +183,7 @@ def own_copy(response: http.Response) -> http.Response:
 def cut(exchange: Exchange) -> None:
     """End an answer that cannot be passed on whole so that its client notices: without the end of its framing."""
     assert exchange.answer is not None
-    if exchange.tap is not None:  # an event stream says it by its error event, if it is not whole already
+    if exchange.tap is not None or exchange.relay is not None:  # the end says it, if the answer is not whole already
         return
     exchange.record.error = exchange.answer.broken
     if exchange.flow.killable:
@@ -192,7 +248,7 @@ def ending(exchange: Exchange) -> bytes:
     assert answer is not None
     if tap is None or exchange.endpoint.operation != "generate" or tap.complete or tap.error is not None:
         return b""
-    return exchange.stream_failure(answer.broken or "its stream ended early")
+    return exchange.stream_failure(answer.broken or SHORT)
 
 
 def finish(exchange: Exchange) -> None:
@@ -203,6 +259,9 @@ def finish(exchange: Exchange) -> None:
         return
     if record.response is not None:
         record.response.body = answer.capture.body()
+    if exchange.relay is not None:
+        finish_translated(exchange, exchange.relay)
+        return
     if tap is not None:
         record.usage, record.stop_reason, record.complete = tap.usage, tap.stop_reason, tap.complete
         record.model = record.model or tap.model
@@ -216,6 +275,17 @@ def finish(exchange: Exchange) -> None:
     dialect = exchange.endpoint.dialect
     if dialect is not None and response is not None and response.status_code == 200 and record.response is not None:
         usage_of_whole(exchange, dialect)
+
+
+def finish_translated(exchange: Exchange, relay: Relay) -> None:
+    record, response = exchange.record, exchange.flow.response
+    if response is not None and (exchange.told is None or exchange.told is response):
+        record.answered = Message(response.headers.fields, relay.capture.body(), status=response.status_code)
+    said = record.error
+    relay.note(record)
+    if said is not None and relay.complete:
+        record.warnings.append(said)  # only the end of its framing was missing
+        record.error = None
 
 
 def usage_of_whole(exchange: Exchange, dialect: Dialect) -> None:

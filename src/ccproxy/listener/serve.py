@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,9 @@ from ccproxy.config.providers import ECHO
 from ccproxy.control.process import ProcessControl, Sockets
 from ccproxy.control.protocol import CLEAR, JsonObject, Route
 from ccproxy.errors import CcproxyError
+from ccproxy.flows.kept import StoredMemory
+from ccproxy.flows.kept import load as load_memory
+from ccproxy.flows.record import FlowRecord
 from ccproxy.flows.redact import Redactor
 from ccproxy.flows.retention import Limits as FlowLimits
 from ccproxy.flows.writer import FlowWriter
@@ -99,7 +103,9 @@ async def serve(
     echo = Embedded(start_echo)
     try:
         policy = await policy_for(config, config, credentials, echo)
-        writer = FlowWriter(instance.store_path, redactor, FlowLimits.of(config))
+        limits = FlowLimits.of(config)
+        memory = await asyncio.to_thread(load_memory, instance.store_path, limits, time.time())
+        writer = FlowWriter(instance.store_path, redactor, limits)
         master = ListenerMaster(
             first_options(config, instance), web_hosts(config), config.limits.web_view_bytes, redactor
         )
@@ -108,15 +114,15 @@ async def serve(
             policy=policy,
             credentials=credentials,
             redactor=redactor,
-            forwarder=Forwarder(credentials, sidecar_token, builtin_api(lambda: addon.policy)),
-            keep=writer.put,
+            forwarder=Forwarder(credentials, sidecar_token, builtin_api(lambda: addon.policy), memory),
+            keep=keeping(writer, memory),
             show=master.shown.add,
             connections=master.proxyserver.connections,
         )
         master.addons.add(addon)
         log_flows(master, config.inspector.mitmproxy.flow_detail)
         reporting(control, addon, writer, config, echo)
-        control.route(CLEAR, clearing(writer, master))
+        control.route(CLEAR, clearing(writer, master, memory))
         settle()
         trimming = asyncio.create_task(give_back(lambda: master.shown.passed))
         try:
@@ -160,12 +166,25 @@ def reporting(control: ProcessControl, addon: ProxyAddon, writer: FlowWriter, co
     control.describe(facts)
 
 
-def clearing(writer: FlowWriter, master: ListenerMaster) -> Route:
+def keeping(writer: FlowWriter, memory: StoredMemory) -> Callable[[FlowRecord], None]:
+    """Has a finished record written, and what its exchange changed in the memory."""
+
+    def keep(record: FlowRecord) -> None:
+        if memory.changed or memory.used:
+            writer.keep(*memory.take_changes())
+        writer.put(record)
+
+    return keep
+
+
+def clearing(writer: FlowWriter, master: ListenerMaster, memory: StoredMemory) -> Route:
     """Before flows are deleted from the store: nothing more of them is about to be written, or shown."""
 
     async def clear(asked: JsonObject) -> JsonObject:
         ids = asked.get("ids")
         await asyncio.to_thread(writer.flush)
+        if ids is None:
+            memory.clear()
         return {"forgotten": master.shown.forget(ids if isinstance(ids, list) else None)}
 
     return clear
