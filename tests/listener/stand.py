@@ -162,12 +162,15 @@ class Stand:
         return {"port": self.ports[site], "http2": site == "h2", **secure}
 
     async def flow(self, mark: str) -> FlowRecord:
-        """The stored record of the request with ``mark`` in its path, once there is one."""
+        """The stored record of the request with ``mark`` in its path or user-agent, once there is one.
+
+        A translated request leaves with another path.
+        """
         reader = FlowReader(self.daemon.instance.store_path)
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             for row in reader.list(200):
-                if mark in row.path:
+                if mark in row.path or mark in row.user_agent:
                     try:
                         return reader.get(row.id)
                     except StoreError:  # a store that was cleared meanwhile
