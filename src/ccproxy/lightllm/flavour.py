@@ -37,6 +37,9 @@ class Flavour:
     """Anthropic: ``output_config.format``. Without it the schema is told in words."""
     adaptive: bool = True
     """Anthropic: models think adaptively, with ``output_config.effort``; without it, by ``budget_tokens``."""
+    chatgpt: bool = False
+    """Responses: the backend of ChatGPT's subscriptions. It answers in streams only, keeps nothing, wants instructions,
+    and refuses limits, sampling and names of users."""
 
 
 _ANTHROPIC: Final = Flavour(Dialect.ANTHROPIC, "anthropic")
@@ -60,6 +63,7 @@ FLAVOURS: Final[dict[str, Flavour]] = {
 """By the provider's ``type``."""
 
 _OPENAI_HOST: Final = "api.openai.com"
+_CHATGPT_HOST: Final = "chatgpt.com"
 
 
 def flavour_of(kind: str, host: str) -> Flavour:
@@ -69,4 +73,6 @@ def flavour_of(kind: str, host: str) -> Flavour:
         return replace(
             flavour, max_tokens_key="max_completion_tokens", developer=True, thoughts_back=False, custom_tools=True
         )
+    if flavour.dialect is Dialect.OPENAI_RESPONSES and host == _CHATGPT_HOST:
+        return replace(flavour, chatgpt=True)
     return flavour
