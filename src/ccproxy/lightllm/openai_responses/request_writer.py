@@ -28,6 +28,9 @@ _LONGEST_NAME: Final = 64
 """In characters, of ``safety_identifier`` and ``prompt_cache_key`` (seen 2026-11 in errors)."""
 _SYSTEM: Final = Turn("system", ())
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+# It answers {"detail": "Unsupported parameter: …"} to these (seen 2026-11).
+_NOT_FOR_CHATGPT: Final = frozenset({"max_output_tokens", "temperature", "top_p", "metadata", "safety_identifier"})
+_INSTRUCTIONS: Final = "You are a helpful assistant."
 
 
 def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
@@ -67,7 +70,13 @@ def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
         body["include"] = ["reasoning.encrypted_content"]
     if prompt.stream:
         body["stream"] = True
-    return body
+    return _for_chatgpt(body) if flavour.chatgpt else body
+
+
+def _for_chatgpt(body: dict[str, object]) -> dict[str, object]:
+    """The body as ChatGPT's backend takes it. Whether or not its client reads events, it is asked for them."""
+    kept = {name: value for name, value in body.items() if name not in _NOT_FOR_CHATGPT}
+    return {"instructions": _INSTRUCTIONS, **kept, "store": False, "stream": True}
 
 
 def _said(settings: Mapping[str, object]) -> dict[str, object]:
