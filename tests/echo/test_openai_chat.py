@@ -127,7 +127,7 @@ async def test_a_cut_stream_is_told(client: openai.AsyncOpenAI) -> None:
     [
         (401, openai.AuthenticationError, "invalid_api_key"),
         (429, openai.RateLimitError, "rate_limit_exceeded"),
-        (500, openai.InternalServerError, None),
+        (500, openai.InternalServerError, "server_error"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
@@ -149,7 +149,7 @@ async def test_errors(
         ({"messages": [{"role": "user", "content": "x"}]}, "model"),
         ({"model": "m", "messages": []}, "messages"),
         ({"model": "m", "messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
-        ({"model": "m", "messages": [{"role": "tool", "tool_call_id": "call_9", "content": "x"}]}, "messages.[0].role"),
+        ({"model": "m", "messages": [{"role": "tool", "tool_call_id": "call_9", "content": "x"}]}, "messages.0"),
     ],
 )
 async def test_bad_requests_name_the_field(base: str, body: dict[str, object], param: str) -> None:

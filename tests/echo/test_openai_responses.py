@@ -142,7 +142,7 @@ async def test_errors(client: openai.AsyncOpenAI, stream: bool) -> None:
         ({"input": "x"}, "model"),
         ({"model": "m"}, "input"),
         ({"model": "m", "input": "x", "previous_response_id": "resp_9"}, "previous_response_id"),
-        ({"model": "m", "input": [{"type": "function_call_output", "call_id": "call_9", "output": "x"}]}, "input"),
+        ({"model": "m", "input": [{"type": "function_call_output", "call_id": "call_9", "output": "x"}]}, "input.0"),
     ],
 )
 async def test_bad_requests_name_the_field(base: str, body: dict[str, object], param: str) -> None:

@@ -14,7 +14,6 @@ anything else         say the text back
 After a tool result it says what the result was. Thinking comes when the request enables it, JSON made from the schema
 when the request asks for structured output. Tokens are counted by one rule in all formats (``tokens.py``).
 
-``app.py`` is the ASGI application, ``serve.py`` puts it on a private loopback socket. Each dialect module offers the
-same (``routes.WireFormat``): ``read`` makes an Ask of a body, ``reply.compose`` a Reply of an Ask, ``answer`` and
-``events`` put the Reply into the wire format.
+``app.py`` is the ASGI application, ``serve.py`` puts it on a private loopback socket. The wire formats are those of
+``lightllm``: ``request.read`` makes an Ask of a body, ``reply.compose`` a Reply of an Ask, ``answer`` writes the Reply.
 """

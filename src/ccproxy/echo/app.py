@@ -1,4 +1,4 @@
-"""The ASGI application: reads a request, lets the dialect and ``reply.compose`` make the answer, sends it.
+"""The ASGI application: reads a request, lets ``reply.compose`` make the answer, sends it.
 
 Bodies may be gzipped; what is larger than BODY_LIMIT is refused. A client that leaves ends its stream.
 """
@@ -14,13 +14,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
-
-from ccproxy.echo import google
+from ccproxy.echo.answer import chunks, whole
 from ccproxy.echo.ask import Ask, Refusal
+from ccproxy.echo.failure import failure
+from ccproxy.echo.models import model, models
 from ccproxy.echo.reply import Reply, compose
+from ccproxy.echo.request import read
 from ccproxy.echo.routes import Target, find, likely
 from ccproxy.echo.wire import Body, canonical, dump, ident
+from ccproxy.lightllm.count import write_count
+from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.plan import Asked
 
 type Message = Mapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -30,6 +34,8 @@ BODY_LIMIT = 32 << 20
 """Bytes of a request body, before and after decompression."""
 ON_LOOP_LIMIT = 1 << 20
 """Bytes of a body that may be read on the event loop, which is the listener's: a larger one gets a thread."""
+_REQUEST_ID = dict.fromkeys(Dialect, b"x-request-id") | {Dialect.ANTHROPIC: b"request-id"}
+_STREAM_TYPE = dict.fromkeys(Dialect, "text/event-stream; charset=utf-8") | {Dialect.GOOGLE: "text/event-stream"}
 MODELS = ["echo"]
 """What the lists of models show; every other name is accepted too."""
 
@@ -63,10 +69,10 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
         made = respond(target, raw, headers)
     request_id = ident("req_", method, path, hashlib.sha256(raw or b"").hexdigest())
     if isinstance(made, Refusal):
-        body = dialect.failure(made, request_id)
+        body = failure(dialect, made, request_id)
         chunk = dump([body] if target and target.array else body)
         made = Answer(made.status, "application/json", iter([chunk]), retry_after_s=made.retry_after_s)
-    fields = [(b"content-type", made.content_type.encode()), (dialect.REQUEST_ID.encode(), request_id.encode())]
+    fields = [(b"content-type", made.content_type.encode()), (_REQUEST_ID[dialect], request_id.encode())]
     if made.retry_after_s is not None:
         fields.append((b"retry-after", str(made.retry_after_s).encode()))
     await send({"type": "http.response.start", "status": made.status, "headers": fields})
@@ -95,23 +101,22 @@ def _prepared(target: Target, raw: bytes, headers: Mapping[str, str]) -> Answer 
 
 def _models(target: Target) -> Answer | Refusal:
     if not target.model:
-        return _whole(target.dialect.models(MODELS))
+        return _whole(models(target.dialect, MODELS))
     if target.model not in MODELS:
         return Refusal(404, f"there is no model {target.model!r}; echo lists {', '.join(MODELS)}", "model")
-    return _whole(target.dialect.model(target.model))
+    return _whole(model(target.dialect, target.model))
 
 
 def _answer(target: Target, ask: Ask) -> Answer | Refusal:
     if target.operation == "count":
-        return _whole(target.dialect.count(ask))
+        return _whole(write_count(target.dialect, ask.input_tokens))
     reply = compose(ask)
     if isinstance(reply, Refusal):
         return reply
-    if target.array:
-        return Answer(200, "application/json", _array(google.chunks(ask, reply)), reply.pause_s)
     if ask.stream:
-        return Answer(200, target.dialect.CONTENT_TYPE, target.dialect.events(ask, reply), reply.pause_s)
-    return _whole(target.dialect.answer(ask, reply), reply)
+        kind = "application/json" if target.array else _STREAM_TYPE[target.dialect]
+        return Answer(200, kind, chunks(target.dialect, ask, reply, array=target.array), reply.pause_s)
+    return _whole(whole(target.dialect, ask, reply), reply)
 
 
 def _read(target: Target, raw: bytes | None, headers: Mapping[str, str]) -> Ask | Refusal:
@@ -124,18 +129,8 @@ def _read(target: Target, raw: bytes | None, headers: Mapping[str, str]) -> Ask 
         seed = _seed(body, target.model)
     except (ValueError, RecursionError) as error:
         return Refusal(400, f"the body is not JSON: {error}")
-    try:
-        return target.dialect.read(
-            body,
-            seed=seed,
-            model=target.model,
-            stream=target.stream,
-            counting=target.operation == "count",
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return Refusal(400, f"{where}: {first['msg']}" if where else first["msg"], where or None)
+    asked = Asked(target.model or None, target.stream if target.model else None, target.array)
+    return read(target.dialect, body, asked, seed=seed, counting=target.operation == "count")
 
 
 def _seed(body: object, model: str) -> str:
@@ -146,15 +141,6 @@ def _seed(body: object, model: str) -> str:
 
 def _whole(body: Body, reply: Reply | None = None) -> Answer:
     return Answer(200, "application/json", iter([dump(body)]), reply.pause_s if reply else 0.0)
-
-
-def _array(items: Iterator[Body]) -> Iterator[bytes]:
-    """One JSON array, an element at a time, as Gemini sends it."""
-    opening = b"["
-    for item in items:
-        yield opening + dump(item)
-        opening = b",\r\n"
-    yield b"]"
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -44,7 +44,7 @@ class Ask:
     texts: tuple[str, ...]
     """Everything that the model would read, but for the tools: each text by itself."""
     stream: bool = False
-    with_usage: bool = False
+    with_usage: bool = True
     """A Chat stream tells its usage only to those who ask."""
     tools: tuple[Tool, ...] = ()
     choice: Literal["auto", "any", "none"] = "auto"
@@ -56,17 +56,16 @@ class Ask:
     thinking: bool = False
     quiet: bool = False
     """Thinking is counted and signed, but its text is left out."""
-    sealed: bool = False
-    """Thinking comes with its encrypted form (Responses)."""
+    sealed: bool = True
+    """Thinking comes with its signature, or its encrypted form."""
     json: bool = False
     """The answer has to be JSON."""
     schema: Mapping[str, object] | None = None
     """What that JSON has to look like."""
     limit: int | None = None
     """Most tokens of output, thinking included."""
-
-    echoed: Mapping[str, object] = field(default_factory=dict)
-    """Parameters that the answer repeats (Responses)."""
+    body: Mapping[str, object] = field(default_factory=dict)
+    """The request itself: a Responses answer repeats parameters of it."""
 
     @property
     def input_tokens(self) -> int:

@@ -18,48 +18,28 @@ Anything may stand before the version prefix (``/vendor/v1/messages``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-from ccproxy.echo import anthropic, google, openai_chat, openai_responses
-from ccproxy.echo.ask import Ask, Refusal
-from ccproxy.echo.reply import Reply
-from ccproxy.echo.wire import Body
+from ccproxy.lightllm.dialect import Dialect
 
 type Operation = Literal["generate", "count", "models", "root"]
 
 
-class WireFormat(Protocol):
-    """What each dialect module offers."""
-
-    CONTENT_TYPE: str
-    """Of a stream."""
-    REQUEST_ID: str
-    """The response header that carries the request's id."""
-
-    def read(self, body: object, *, seed: str, model: str, stream: bool, counting: bool) -> Ask | Refusal: ...
-    def answer(self, ask: Ask, reply: Reply) -> Body: ...
-    def events(self, ask: Ask, reply: Reply) -> Iterator[bytes]: ...
-    def failure(self, refusal: Refusal, request_id: str) -> Body: ...
-    def count(self, ask: Ask) -> Body: ...
-    def models(self, names: list[str]) -> Body: ...
-    def model(self, name: str) -> Body: ...
-
-
 _VERSION = r"(?:.*?/v1(?:beta|alpha)?)?"
-_POST: tuple[tuple[re.Pattern[str], WireFormat, Operation], ...] = (
-    (re.compile(_VERSION + r"/messages"), anthropic, "generate"),
-    (re.compile(_VERSION + r"/messages/count_tokens"), anthropic, "count"),
-    (re.compile(_VERSION + r"/chat/completions"), openai_chat, "generate"),
-    (re.compile(_VERSION + r"/responses"), openai_responses, "generate"),
-    (re.compile(_VERSION + r"/responses/input_tokens"), openai_responses, "count"),
+_POST: tuple[tuple[re.Pattern[str], Dialect, Operation], ...] = (
+    (re.compile(_VERSION + r"/messages"), Dialect.ANTHROPIC, "generate"),
+    (re.compile(_VERSION + r"/messages/count_tokens"), Dialect.ANTHROPIC, "count"),
+    (re.compile(_VERSION + r"/chat/completions"), Dialect.OPENAI, "generate"),
+    (re.compile(_VERSION + r"/responses"), Dialect.OPENAI_RESPONSES, "generate"),
+    (re.compile(_VERSION + r"/responses/input_tokens"), Dialect.OPENAI_RESPONSES, "count"),
     (
         re.compile(_VERSION + r"/(?:m|tunedM)odels/(?P<model>.+):(?:generate|streamGenerate)Content"),
-        google,
+        Dialect.GOOGLE,
         "generate",
     ),
-    (re.compile(_VERSION + r"/(?:m|tunedM)odels/(?P<model>.+):countTokens"), google, "count"),
+    (re.compile(_VERSION + r"/(?:m|tunedM)odels/(?P<model>.+):countTokens"), Dialect.GOOGLE, "count"),
 )
 _MODELS = re.compile(r"(?:.*?/(?P<version>v1(?:beta|alpha)?))?/models(?:/(?P<model>.+))?")
 
@@ -68,7 +48,7 @@ _MODELS = re.compile(r"(?:.*?/(?P<version>v1(?:beta|alpha)?))?/models(?:/(?P<mod
 class Target:
     """What a path means."""
 
-    dialect: WireFormat
+    dialect: Dialect
     operation: Operation
     model: str = ""
     stream: bool = False
@@ -93,10 +73,10 @@ def find(method: str, path: str, headers: Mapping[str, str], query: Mapping[str,
     return None
 
 
-def likely(path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> WireFormat:
+def likely(path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Dialect:
     """The dialect of a client that asks for something that several APIs have, by its headers."""
     if "anthropic-version" in headers:
-        return anthropic
+        return Dialect.ANTHROPIC
     if "x-goog-api-key" in headers or "key" in query or "/v1beta" in path or "/v1alpha" in path:
-        return google
-    return openai_chat
+        return Dialect.GOOGLE
+    return Dialect.OPENAI

@@ -1,4 +1,4 @@
-"""Bytes on the wire: compact JSON, server-sent events, ids that follow from the request."""
+"""Bytes on the wire: compact JSON, ids that follow from the request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Final
 
 type Body = Mapping[str, object]
 """A JSON object that is about to be sent."""
 
-CREATED = 1_767_225_600
+CREATED: Final = 1_767_225_600
 """When every answer was made: 2026-01-01T00:00:00Z, Unix seconds."""
-CREATED_TEXT = "2026-01-01T00:00:00Z"
+CREATED_TEXT: Final = "2026-01-01T00:00:00Z"
 
 
 def dump(value: object) -> bytes:
@@ -25,12 +26,6 @@ def canonical(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def event(data: object, name: str | None = None) -> bytes:
-    """One server-sent event (HTML Living Standard §9.2)."""
-    head = f"event: {name}\n".encode() if name else b""
-    return head + b"data: " + dump(data) + b"\n\n"
-
-
 def ident(prefix: str, *of: str) -> str:
     """An id that follows from its parts: ``ident("msg_", seed)`` → ``msg_`` and 24 hexadecimal digits."""
     return prefix + hashlib.sha256("\0".join(of).encode()).hexdigest()[:24]
@@ -38,4 +33,5 @@ def ident(prefix: str, *of: str) -> str:
 
 def signature(*of: str) -> str:
     """What stands where a provider puts a signature or encrypted reasoning: opaque base64, 64 characters."""
-    return base64.b64encode(hashlib.sha384("\0".join(("echo", *of)).encode()).digest()).decode()
+    said = "\0".join(("echo", *of)).encode(errors="backslashreplace")
+    return base64.b64encode(hashlib.sha384(said).digest()).decode()
