@@ -38,7 +38,7 @@ from ccproxy.lightllm.openai_chat.content import split_data_url, thinking_text
 
 _KEPT: Final = 1 << 20
 """Most characters of a call's arguments that are kept: to see whether they are whole, or until its name is known."""
-_MOST_CALLS: Final = 4096
+_MOST_CALLS: Final = 1024
 _LEGACY: Final = "function_call"
 _USUAL: Final = frozenset({"role", "content", "tool_calls", "reasoning_content", "reasoning", "reasoning_details"})
 
@@ -62,7 +62,7 @@ class _Call:
             return False
         self.pieces[:] = ["".join(self.pieces)]
         try:
-            from_json(self.pieces[0])
+            from_json(self.pieces[0].encode("utf-8", "surrogatepass"))
         except ValueError:
             self.checked = self.size
             return False
@@ -284,7 +284,7 @@ class Choice:
             call.id = call_id
         if name and call.name is None and isinstance(name, str):
             call.name = name
-        if given and not call.closed:
+        if (given or isinstance(given, dict)) and not call.closed:
             self._argue(call, given if isinstance(given, str) else _dumped(given), out)
         if call.block < 0 and call.id is not None:
             self._begin(call, out)
