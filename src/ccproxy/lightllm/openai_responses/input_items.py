@@ -114,7 +114,7 @@ class _Reading:
 
     def item(self, item: Fields, at: str) -> None:
         kind = item.get("type")
-        if kind is None:
+        if kind is None and ("role" in item or "id" in item):
             kind = "message" if "role" in item else "item_reference"
         match kind:
             case "message":

@@ -33,7 +33,7 @@ ITEMS_LIMIT: Final = 10_000
 HELD_LIMIT: Final = 4 << 20
 """Most characters of a call's arguments that are kept to be compared, or until its name is there."""
 _CUSTOM: Final = {"function_call": False, "custom_tool_call": True}
-_KEYS: Final[dict[object, tuple[Part, str]]] = {"output_text": ("text", "text"), "refusal": ("refusal", "refusal")}
+_KEYS: Final[dict[str, tuple[Part, str]]] = {"output_text": ("text", "text"), "refusal": ("refusal", "refusal")}
 
 
 @dataclass(slots=True)
@@ -219,7 +219,7 @@ class OutputReader:
 
     def part_done(self, place: Place, part: Fields) -> None:
         """A part is whole, and says so."""
-        if (found := _KEYS.get(part.get("type"))) is None:
+        if (found := _KEYS.get(str(part.get("type")))) is None:
             return
         kind, key = found
         self.text_done(kind, place, string(part.get(key)) or "")

@@ -27,7 +27,7 @@ LEAST_TOKENS: Final = 16
 _LONGEST_NAME: Final = 64
 """In characters, of ``safety_identifier`` and ``prompt_cache_key`` (seen 2026-11 in errors)."""
 _SYSTEM: Final = Turn("system", ())
-_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+_TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
 # It answers {"detail": "Unsupported parameter: …"} to these (seen 2026-11).
 _NOT_FOR_CHATGPT: Final = frozenset({"max_output_tokens", "temperature", "top_p", "metadata", "safety_identifier"})
 _INSTRUCTIONS: Final = "You are a helpful assistant."
@@ -56,11 +56,11 @@ def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
     sampling = prompt.sampling
     if thinking.samples(prompt.model, reasoning.get("effort")):
         body |= _said({"temperature": sampling.temperature, "top_p": sampling.top_p})
-    tier = knobs.get("service_tier")
+    tier, metadata = knobs.get("service_tier"), knobs.get("metadata")
     body |= _said(
         {
             "service_tier": tier if tier in _TIERS else "default" if tier is not None else None,
-            "metadata": knobs.get("metadata"),
+            "metadata": metadata if isinstance(metadata, dict) else None,
             "safety_identifier": _short(prompt.user),
             "prompt_cache_key": _short(prompt.cache_key),
         }
@@ -76,7 +76,7 @@ def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
 def _for_chatgpt(body: dict[str, object]) -> dict[str, object]:
     """The body as ChatGPT's backend takes it. Whether or not its client reads events, it is asked for them."""
     kept = {name: value for name, value in body.items() if name not in _NOT_FOR_CHATGPT}
-    return {"instructions": _INSTRUCTIONS, **kept, "store": False, "stream": True}
+    return {"model": "", "instructions": _INSTRUCTIONS, **kept, "store": False, "stream": True}
 
 
 def _said(settings: Mapping[str, object]) -> dict[str, object]:

@@ -32,7 +32,7 @@ _KINDS: Final = {
 }
 """What other dialects have, too; any other type is its own word."""
 _MODES: Final = {"auto": "auto", "none": "none", "required": "any"}
-_BEARERS: Final = frozenset({"additional_tools", "tool_search_output"})
+_BEARERS: Final = ("additional_tools", "tool_search_output")
 """Items that bring tools along: Codex's, and what a search for tools has found."""
 
 
