@@ -42,9 +42,10 @@ from ccproxy.lightllm.status import Failure
 from tests.lightllm.recordings import recordings
 
 
-def plan(*, array: bool = False, asked: Any = None) -> Plan:
+def plan(*, array: bool = False, signed: bool = False, asked: Any = None) -> Plan:
     flavour = FLAVOURS["anthropic"]
-    return Plan(Dialect.GOOGLE, flavour, "p", "asked-model", True, "5eed", 1, array=array, asked=asked or {})
+    beside: Any = {"array": array, "signed": signed, "asked": asked or {}}
+    return Plan(Dialect.GOOGLE, flavour, "p", "asked-model", True, "5eed", 1, **beside)
 
 
 def written(events: Sequence[Event], **how: Any) -> bytes:
@@ -158,6 +159,37 @@ def test_the_rest() -> None:
     assert parts([Begin(), Media(0, "image/png", "AAAA"), *block(1, "refusal", "no"), *block(2, "redacted")]) == [
         {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
         {"text": "no"},
+    ]
+
+
+def test_pictures_of_which_the_base64_is_broken_into_lines() -> None:
+    (part,) = parts([Begin(), Media(0, "image/png", "AAA\nA AA_-")])
+    assert part["inlineData"]["data"] == "AAAAAA/+"
+
+
+def test_signatures_of_the_clients_own_provider() -> None:
+    events: list[Event] = [Begin()]
+    for index, kind in enumerate(("thinking", "redacted", "text", "call")):
+        name = "f" if kind == "call" else None
+        said: list[Event] = [] if kind == "redacted" else [BlockDelta(index, "{}")]
+        events += [BlockStart(index, kind, name, name), *said, BlockSignature(index, f"{kind}=="), BlockStop(index)]  # type: ignore[arg-type]
+    call = {"functionCall": {"name": "f", "args": {}, "id": "f"}, "thoughtSignature": "call=="}
+    own = [json.loads(each.data) for each in SseParser().feed(written([*events, End()], signed=True))]
+    assert [part for each in own for part in each["candidates"][0]["content"]["parts"]] == [
+        {"text": "{}", "thought": True},
+        {"text": "", "thought": True, "thoughtSignature": "thinking=="},
+        {"text": "", "thoughtSignature": "redacted=="},
+        {"text": "{}"},
+        {"text": "", "thoughtSignature": "text=="},
+        call,
+        {"text": ""},
+    ]
+    whole: Any = response.write(fold([*events, End()]), plan(signed=True))
+    assert whole["candidates"][0]["content"]["parts"] == [
+        {"text": "{}", "thought": True, "thoughtSignature": "thinking=="},
+        {"text": "", "thoughtSignature": "redacted=="},
+        {"text": "{}", "thoughtSignature": "text=="},
+        call,
     ]
 
 

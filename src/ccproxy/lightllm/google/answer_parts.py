@@ -5,6 +5,7 @@ from __future__ import annotations
 from ccproxy.lightllm.ending import Usage
 from ccproxy.lightllm.finish import Reason
 from ccproxy.lightllm.google.decode import arguments
+from ccproxy.lightllm.google.media import standard
 from ccproxy.lightllm.google.reasons import WORDS
 from ccproxy.lightllm.google.usage import counts
 from ccproxy.lightllm.plan import Plan
@@ -18,14 +19,19 @@ def call_part(name: str | None, call_id: str | None, text: str, *, custom: bool)
     return {"functionCall": {"name": name or "", "args": args, **({"id": call_id} if call_id else {})}}
 
 
-def signed(part: Part, signature: str | None) -> Part:
-    """The part with its signature."""
-    return part if signature is None else {**part, "thoughtSignature": signature}
+def text_part(text: str, *, thought: bool) -> Part:
+    """A text, or a thought."""
+    return {"text": text, "thought": True} if thought else {"text": text}
 
 
 def media_part(mime: str, data: str) -> Part:
     """A file that the model made."""
-    return {"inlineData": {"mimeType": mime, "data": data}}
+    return {"inlineData": {"mimeType": mime, "data": standard(data)}}
+
+
+def signed(part: Part, signature: str | None) -> Part:
+    """The part with its signature."""
+    return part if signature is None else {**part, "thoughtSignature": signature}
 
 
 def candidate(parts: list[Part], reason: Reason | None, grounding: Part) -> Part:

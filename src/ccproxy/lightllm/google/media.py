@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -65,6 +66,8 @@ _BY_BEGINNING: Final = {
 }
 """base64 of the first bytes."""
 _TEXTUAL: Final = frozenset({"application/json", "application/xml", "application/javascript", "application/x-yaml"})
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_FOREIGN: Final = re.compile(r"[^A-Za-z0-9+/]+")
 _YOUTUBE: Final = ("youtube.com", "youtu.be")
 
 
@@ -105,7 +108,14 @@ def is_text(mime: str) -> bool:
 
 
 def standard(data: str) -> str:
-    """base64 in the standard alphabet and padded; google-genai writes the one for URLs (3.4.0)."""
-    if "-" in data or "_" in data:
-        data = data.replace("-", "+").replace("_", "/")
-    return data + "=" * (-len(data) % 4)
+    """base64 in the standard alphabet, padded and without white space, as every API takes it.
+
+    google-genai writes the alphabet for URLs (3.4.0).
+
+    >>> standard("-_8"), standard("AA A\\n=")
+    ('+/8=', 'AAA=')
+    """
+    if len(data) % 4 or data.encode("ascii", "replace").translate(None, _ALPHABET) not in (b"", b"=", b"=="):
+        data = _FOREIGN.sub("", data.replace("-", "+").replace("_", "/"))
+        data += "=" * (-len(data) % 4)
+    return data

@@ -41,7 +41,7 @@ _KNOWN_SETTINGS: Final = both(
     *("stopSequences", "candidateCount", "responseMimeType", "responseSchema", "responseJsonSchema"),
     *("thinkingConfig", "responseModalities"),
 ) | {"_responseJsonSchema"}  # so spelt by google-genai's older releases
-_UNSAID: Final = (None, "", [], {}, False)
+_UNSAID: Final[tuple[object, ...]] = (None, "", [], {}, False)
 """What ProtoJSON may write for a field that is not set."""
 _LOGPROBS: Final = both("responseLogprobs", "logprobs")
 _TIER: Final = both("serviceTier")

@@ -38,7 +38,15 @@ from ccproxy.lightllm.events import (
     Media,
 )
 from ccproxy.lightllm.finish import Reason
-from ccproxy.lightllm.google.answer_parts import Part, answer, call_part, candidate, media_part, signed
+from ccproxy.lightllm.google.answer_parts import (
+    Part,
+    answer,
+    call_part,
+    candidate,
+    media_part,
+    signed,
+    text_part,
+)
 from ccproxy.lightllm.google.citations import Grounding
 from ccproxy.lightllm.google.envelope import is_wrapped
 from ccproxy.lightllm.google.errors import encode_stream_failure
@@ -179,13 +187,6 @@ class StreamWriter:
                 pass
         return b""
 
-    def _sign(self, block: _Block, signature: str, out: list[str]) -> None:
-        if block.kind == "call":
-            block.signature = signature
-        elif block.kind != "redacted":
-            thought: Part = {"thought": True} if block.kind == "thinking" else {}
-            self._part({"text": "", **thought, "thoughtSignature": signature}, out)
-
     def _stop(self, index: int, out: list[str]) -> None:
         block = self._blocks[index]
         if block.kind != "call":
@@ -199,6 +200,12 @@ class StreamWriter:
             self._held -= call.size
             part = call_part(call.name, call.id, "".join(call.pieces), custom=call.custom)
             self._part(signed(part, call.signature), out)
+
+    def _sign(self, block: _Block, signature: str, out: list[str]) -> None:
+        if block.kind == "call":
+            block.signature = signature
+        else:
+            self._part(signed(text_part("", thought=block.kind == "thinking"), signature), out)
 
     def _cite(self, block: _Block) -> None:
         if self._text_bytes is None or block.size > _TEXT_LIMIT:
