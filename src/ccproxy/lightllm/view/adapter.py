@@ -18,8 +18,10 @@ from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.toolsets import AbstractToolset, ExternalToolset
 from pydantic_ai.ui import UIAdapter
 
+from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.view.carry import Json, block
 from ccproxy.lightllm.view.store import read
+from ccproxy.lightllm.view.stream import AnswerStream
 
 
 class Body(Protocol):
@@ -33,6 +35,7 @@ class Body(Protocol):
 class WireAdapter(UIAdapter[Json, Json, bytes, Any, Any]):
     """What the adapters of all dialects have in common. The run input is the request's body."""
 
+    dialect: ClassVar[Dialect]
     body: ClassVar[Body]
     """The dialect's."""
 
@@ -53,6 +56,10 @@ class WireAdapter(UIAdapter[Json, Json, bytes, Any, Any]):
         """The client's functions, which the client runs."""
         tools = [tool for tool in self.body.load_tools(self.run_input) if block(tool.metadata) is None]
         return ExternalToolset(tools) if tools else None
+
+    def build_event_stream(self) -> AnswerStream:
+        """What writes the agent's events."""
+        return AnswerStream(self.run_input, self.accept, dialect=self.dialect, model=self.model)
 
     @property
     def model(self) -> str:

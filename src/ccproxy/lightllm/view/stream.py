@@ -6,9 +6,10 @@ Tools that the client brought are *external*: the agent does not run them, and t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, assert_never
+from functools import cached_property
+from typing import Any, Literal
 
 from pydantic_ai import AgentRunResultEvent, DeferredToolRequests
 from pydantic_ai.messages import (
@@ -21,79 +22,132 @@ from pydantic_ai.messages import (
 from pydantic_ai.ui import UIEventStream
 
 from ccproxy.errors import CcproxyError
+from ccproxy.lightllm.codecs import STREAM_WRITERS, StreamWriter
+from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.ending import Usage
+from ccproxy.lightllm.events import (
+    Begin,
+    BlockDelta,
+    BlockSignature,
+    BlockStart,
+    BlockStop,
+    Counts,
+    End,
+    Event,
+    Failed,
+    Finish,
+)
 from ccproxy.lightllm.failure import Failure
-from ccproxy.lightllm.view.carry import Json
+from ccproxy.lightllm.flavour import FLAVOURS
+from ccproxy.lightllm.plan import Plan
+from ccproxy.lightllm.view.carry import Json, arguments_text, json_object
 
-type Stop = Literal["stop", "tool_call"]
-
-
-class Writer(Protocol):
-    """What a dialect's ``stream.py`` offers. Each method gives bytes to send, in the order of the calls."""
-
-    def start(self, answer_id: str) -> bytes: ...
-    def text(self, text: str) -> bytes: ...
-    def thinking(self, text: str) -> bytes: ...
-    def signature(self, signature: str) -> bytes: ...
-    def tool_call(self, part: ToolCallPart) -> bytes: ...
-    def finish(self, stop: Stop, usage: Usage) -> bytes: ...
-    def fail(self, failure: Failure) -> bytes: ...
+type _Said = Literal["text", "thinking"]
 
 
 @dataclass(kw_only=True)
 class AnswerStream(UIEventStream[Json, bytes, Any, Any]):
-    """Writes an agent's events with the dialect's writer."""
+    """Writes an agent's events with the dialect's writer. At most one block is open at a time."""
 
-    writer: Writer = field()
+    dialect: Dialect
+    model: str
+    index: int = field(default=-1, init=False)
+    """Of the last block that was begun."""
+    open: _Said | None = field(default=None, init=False)
+    """What that block is, if it has not ended."""
+
+    @cached_property
+    def writer(self) -> StreamWriter:
+        """The dialect's."""
+        body = self.run_input or {}
+        options = json_object(body.get("stream_options"))
+        plan = Plan(
+            client=self.dialect,
+            flavour=FLAVOURS[self.dialect],
+            provider="agent",
+            model=self.model,
+            stream=True,
+            seed=self.message_id.replace("-", ""),
+            now=0,
+            stream_usage=options.get("include_usage") is True,
+            signed=True,
+            asked=body,
+        )
+        return STREAM_WRITERS[self.dialect](plan)
 
     def encode_event(self, event: bytes) -> str:
         """An event is already what is sent."""
         return event.decode()
 
     async def before_stream(self) -> AsyncIterator[bytes]:
-        if wire := self.writer.start(self.message_id):
+        for wire in self._written(Begin(model=self.model)):
             yield wire
 
     async def handle_text_start(self, part: TextPart, follows_text: bool = False) -> AsyncIterator[bytes]:
-        if part.content:
-            yield self.writer.text(part.content)
+        for wire in self._said("text", part.content):
+            yield wire
 
     async def handle_text_delta(self, delta: TextPartDelta) -> AsyncIterator[bytes]:
-        if delta.content_delta:
-            yield self.writer.text(delta.content_delta)
+        for wire in self._said("text", delta.content_delta):
+            yield wire
 
     async def handle_thinking_start(self, part: ThinkingPart, follows_thinking: bool = False) -> AsyncIterator[bytes]:
-        if part.content:
-            yield self.writer.thinking(part.content)
+        for wire in self._said("thinking", part.content):
+            yield wire
 
     async def handle_thinking_delta(self, delta: ThinkingPartDelta) -> AsyncIterator[bytes]:
-        if delta.content_delta:
-            yield self.writer.thinking(delta.content_delta)
+        for wire in self._said("thinking", delta.content_delta or ""):
+            yield wire
 
     async def handle_thinking_end(self, part: ThinkingPart, followed_by_thinking: bool = False) -> AsyncIterator[bytes]:
-        if part.signature and (wire := self.writer.signature(part.signature)):
-            yield wire
+        if part.signature:
+            events = [*self._begun("thinking"), BlockSignature(self.index, part.signature), *self._ended()]
+            for wire in self._written(*events):
+                yield wire
 
     async def handle_run_result(self, event: AgentRunResultEvent[Any]) -> AsyncIterator[bytes]:
         output = event.result.output
         calls = output.calls if isinstance(output, DeferredToolRequests) else []
-        for call in calls:
-            yield self.writer.tool_call(call)
+        events = [*self._ended(), *(each for call in calls for each in self._called(call))]
         spent = event.result.usage
         usage = Usage(spent.input_tokens, spent.output_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
-        yield self.writer.finish("tool_call" if calls else "stop", usage)
+        for wire in self._written(*events, Finish("tool" if calls else "stop"), Counts(usage), End()):
+            yield wire
 
     async def on_error(self, error: Exception) -> AsyncIterator[bytes]:
         """The dialect's own error event; the stream is not complete."""
         failure = Failure.of(error) if isinstance(error, CcproxyError) else Failure(500, "internal", "the agent failed")
-        yield self.writer.fail(failure)
+        for wire in self._written(Failed(failure)):
+            yield wire
 
+    def _written(self, *events: Event) -> Iterator[bytes]:
+        if wire := self.writer.write(events):
+            yield wire
 
-def stop_word(stop: Stop, *, end: str, call: str) -> str:
-    """The dialect's word for why the answer stopped."""
-    match stop:
-        case "stop":
-            return end
-        case "tool_call":
-            return call
-    assert_never(stop)
+    def _said(self, kind: _Said, text: str) -> Iterator[bytes]:
+        if text:
+            yield from self._written(*self._begun(kind), BlockDelta(self.index, text))
+
+    def _begun(self, kind: _Said) -> list[Event]:
+        """What makes the open block one of that kind."""
+        if self.open == kind:
+            return []
+        ended = self._ended()
+        self.index += 1
+        self.open = kind
+        return [*ended, BlockStart(self.index, kind)]
+
+    def _ended(self) -> list[Event]:
+        if self.open is None:
+            return []
+        self.open = None
+        return [BlockStop(self.index)]
+
+    def _called(self, call: ToolCallPart) -> list[Event]:
+        self.index += 1
+        arguments = arguments_text(call)
+        return [
+            BlockStart(self.index, "call", call.tool_call_id, call.tool_name),
+            *([BlockDelta(self.index, arguments)] if arguments else []),
+            BlockStop(self.index),
+        ]

@@ -7,17 +7,17 @@ from typing import ClassVar
 
 from pydantic_ai.messages import ModelMessage
 
+from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.view.adapter import Body, WireAdapter
 from ccproxy.lightllm.view.carry import Json
 from ccproxy.lightllm.view.openai_responses import body as where
 from ccproxy.lightllm.view.openai_responses import dump, load
-from ccproxy.lightllm.view.openai_responses.stream import Writer
-from ccproxy.lightllm.view.stream import AnswerStream
 
 
 class ResponsesAdapter(WireAdapter):
     """OpenAI's newer format."""
 
+    dialect: ClassVar[Dialect] = Dialect.OPENAI_RESPONSES
     body: ClassVar[Body] = where
 
     @classmethod
@@ -29,8 +29,3 @@ class ResponsesAdapter(WireAdapter):
     def dump_messages(cls, messages: Sequence[ModelMessage]) -> list[Json]:
         """The counterpart."""
         return dump.dump_messages(messages)
-
-    def build_event_stream(self) -> AnswerStream:
-        """What writes the agent's events."""
-        writer = Writer(self.model)
-        return AnswerStream(self.run_input, self.accept, writer=writer)
