@@ -105,6 +105,11 @@ class OutputReader:
         self._count = 0
         self._next = 0
 
+    def taken(self) -> list[Event]:
+        """What was found since the last time."""
+        events, self.events = self.events, []
+        return events
+
     # ------------------------------------------------------------------ items
 
     def added(self, place: int, item: Fields) -> None:
@@ -205,6 +210,8 @@ class OutputReader:
         if told is None:
             if not text or not self._item(place[0], "message"):
                 return
+            for before in [told for each in self.told.values() for at, told in each.items() if at[0] == place[0]]:
+                self._end_part(before)
             told = self.told[kind][place] = Told(self._begin(kind))
             self.refused = self.refused or kind == "refusal"
         if text and not told.whole:

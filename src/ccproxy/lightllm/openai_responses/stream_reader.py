@@ -90,7 +90,7 @@ class StreamReader:
             self._end(str(status), response, dump(response) if response.get("error") else b"")
         except Malformed as error:
             return self._broken(str(error))
-        return self._output.events
+        return self._output.taken()
 
     def _odd(self, data: bytes) -> object:
         """What the quick parser refuses: halves of surrogate pairs, other words than JSON's. None: nothing to read."""
@@ -102,13 +102,11 @@ class StreamReader:
             return ()
 
     def _take(self, kind: object, document: Fields, data: bytes) -> list[Event]:
-        output = self._output
         if kind == "error" or (document.get("error") and "response" not in document):
             self._over = True
             return [Failed(decode_stream_failure(data))]
         if not isinstance(kind, str):
             return []
-        output.events = []
         if (handler := _HANDLERS.get(kind)) is not None:
             if not self._begun:
                 self._begin({})
@@ -117,7 +115,7 @@ class StreamReader:
             self._end(status, fields(document.get("response") or {}), data)
         elif "response" in document and kind in ("response.created", "response.queued", "response.in_progress"):
             self._begin(fields(document["response"]))
-        return output.events
+        return self._output.taken()
 
     def _begin(self, response: Fields) -> None:
         if not self._begun:
@@ -151,8 +149,7 @@ class StreamReader:
         """The events up to what is not as it should be, and its end."""
         self._over = True
         failure = Failure.of(UpstreamError(f"the provider's stream cannot be read: {message}"))
-        events, self._output.events = self._output.events, []
-        return [*events, Failed(failure)]
+        return [*self._output.taken(), Failed(failure)]
 
     # ------------------------------------------------------------------ one for each kind of event
 
