@@ -1,7 +1,7 @@
 """The blocks of a streamed response as a client reads them: what begins one, tells it and ends it, numbered.
 
 >>> out = Numbered()
->>> block = ThoughtBlock(Item(0, "rs_1"), out)
+>>> block = ThoughtBlock(Item(0, "rs_1"), out, None)
 >>> _ = block.tell("hm", out)
 >>> block.stop(out)
 >>> [line[7:] for line in out.taken().decode().splitlines() if line.startswith("event: ")]
