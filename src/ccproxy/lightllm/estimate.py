@@ -4,11 +4,11 @@ No vendor's tokenizer is at hand, and all of them differ; but all cut text at th
 sorted into classes and what begins a token is counted: a word (also inside ``camelCase``), a group of three digits, a
 run of punctuation or line ends, a character of a script. What a provider's own template adds is in ``COSTS``.
 
-Against the input that providers counted in 54 recorded requests (2026-11; those whose input is the client's own, no
-provider's tool reading more in), the median error is 10 %; of the 19 above 300 tokens, which are what counts are asked
-for, it is 4 %. The worst: 87 % too few where the provider puts 330 tokens of instructions before one small tool
-(DeepSeek), 75 % too many where it drops the thoughts of earlier turns. Models with a finer vocabulary than the rest of
-their family (Claude 4.8) count up to 60 % more.
+Against the input that providers counted in 54 recorded requests (2026-11; those whose input is the client's own: no
+tool of the provider's read more in), the median error is 10 %; of the 16 above 300 tokens it is 2 %. The worst: 87 % too
+few where the provider puts 330 tokens of instructions before one small tool (DeepSeek), 75 % too many where it drops the
+thoughts of earlier turns. Models with a finer vocabulary than the rest of their family (Claude 4.8) count up to 60 %
+more.
 
 >>> from ccproxy.lightllm.prompt import Turn
 >>> text_tokens("What is the capital of France?")
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.pixels import pixels
 from ccproxy.lightllm.prompt import (
     Call,
     CustomTool,
@@ -53,6 +54,8 @@ class Cost:
     """Tokens for one of the schema's JSON text: OpenAI and Google tell the model of tools in a shorter language."""
     text: float
     """Tokens for one of ours."""
+    picture: tuple[float, float, float]
+    """Tokens at least, pixels for one more, and tokens at most."""
     thinking: float = 0
     """Once, where thinking is on."""
     output: float = 0
@@ -60,19 +63,20 @@ class Cost:
 
 
 COSTS: Final[dict[Dialect, Cost]] = {
-    # 4.5 models with a tool; those of 2025 have 346 (Anthropic, "Tool use", "Pricing").
-    Dialect.ANTHROPIC: Cost(4, 4, 18, 505, 1.0, 1.1, thinking=28, output=130),
-    Dialect.OPENAI: Cost(3, 4, 5, 10, 0.3, 1.0),
-    Dialect.OPENAI_RESPONSES: Cost(3, 4, 5, 10, 0.3, 1.0),
-    Dialect.GOOGLE: Cost(0, 1, 3, 2, 0.4, 1.1),
+    # Tools: the models of 4.5; earlier ones have 346 (Anthropic, "Tool use", "Pricing"). Pictures: "Vision".
+    Dialect.ANTHROPIC: Cost(4, 4, 18, 505, 1.0, 1.1, (0, 750, 1600), thinking=28, output=130),
+    # Pictures: OpenAI, "Images and vision", "Calculating costs": 85, and 170 for each 512 by 512 after scaling.
+    Dialect.OPENAI: Cost(3, 4, 5, 10, 0.3, 1.0, (85, 1540, 1105)),
+    Dialect.OPENAI_RESPONSES: Cost(3, 4, 5, 10, 0.3, 1.0, (85, 1540, 1105)),
+    # Pictures: Gemini, "Understand and count tokens": 258, for each 768 by 768 of a larger one.
+    Dialect.GOOGLE: Cost(0, 1, 3, 2, 0.4, 1.1, (258, 2286, 1548)),
 }
 
-# A picture of 1024 × 1024 is 1400 tokens at Anthropic, 765 at OpenAI, 258 or 1120 at Google.
-IMAGE: Final = 1100
-LOW_DETAIL: Final = 85
+PIXELS: Final = 1 << 20
+"""Of a picture whose size cannot be seen."""
 UNSEEN: Final = 3000
 """A document, recording or film of which only the address is known."""
-BYTES_PER_TOKEN: Final = {"document": 12, "audio": 700, "video": 600, "image": 1}
+PER_TOKEN: Final = {"document": 12, "audio": 700, "video": 600}
 """Characters of base64: a page of a PDF has about 30 KB and 2,500 tokens; a second of sound at 128 kbit/s 32 tokens."""
 OPAQUE_PER_TOKEN: Final = 3
 """Characters of JSON, for what is mostly encrypted: 243 KB were 80,251 tokens."""
@@ -149,8 +153,10 @@ def _file(file: File, cost: Cost) -> float:
     if file.text is not None:
         return cost.text * _tokens(file.text)
     if file.kind == "image":
-        return LOW_DETAIL if file.detail == "low" else IMAGE
-    return len(file.data) / BYTES_PER_TOKEN[file.kind] if file.data is not None else UNSEEN
+        least, pixels_per_token, most = cost.picture
+        size = pixels(file.data) if file.data is not None else None
+        return least if file.detail == "low" else min(least + (size or PIXELS) / pixels_per_token, most)
+    return len(file.data) / PER_TOKEN[file.kind] if file.data is not None else UNSEEN
 
 
 def _tool(tool: Tool | CustomTool | ServerTool, cost: Cost) -> float:
