@@ -125,6 +125,7 @@ def test_what_is_not_said_comes_from_the_plan() -> None:
         (['{"a": 12345678901234567890}'], False, {"a": 12345678901234567890}),
         ([], False, {}),
         ([" \n"], False, {}),
+        (['{"a": "two\nlines"}'], False, {"a": "two\nlines"}),
         (['{"a": 1, "b": "cut o'], False, {"a": 1}),
         (['{"a": [1, {"b": '], False, {"a": [1, {}]}),
         (["[1]"], False, {}),
@@ -132,6 +133,7 @@ def test_what_is_not_said_comes_from_the_plan() -> None:
         (['{"a": 1e999}'], False, {"a": 1.7976931348623157e308}),
         (['{"a": NaN}'], False, {}),
         (['{"a": "\\ud800"}'], False, {"a": "\ud800"}),
+        (['{"a": "\ud800"}'], False, {"a": "\ud800"}),
         (["*** Begin\n"], True, {"input": "*** Begin\n"}),
     ],
 )  # fmt: skip

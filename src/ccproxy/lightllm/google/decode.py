@@ -23,7 +23,7 @@ def parse(text: str | bytes) -> object:
     """
     try:
         value: object = from_json(text, allow_inf_nan=False)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:  # TypeError: half a surrogate pair that is not escaped
         if "recursion" in str(error):
             raise
         try:
@@ -34,21 +34,32 @@ def parse(text: str | bytes) -> object:
 
 
 def arguments(text: str) -> dict[str, object]:
-    """A call's arguments for a client: those of a text that was cut off as far as they go, none if they are none."""
+    """A call's arguments for a client: those of a text that was cut off as far as they go, none if they are none.
+
+    Models write line ends into strings as they are.
+    """
     if not text or text.isspace():
         return {}
-    try:
-        value = parse(text)
-    except ValueError:
+    value: object = None
+    for read in (parse, _unescaped, _begun):
         try:
-            value = from_json(text, allow_inf_nan=False, allow_partial=True)
-        except ValueError:
-            return {}
+            value = read(text)
+            break
+        except (TypeError, ValueError, RecursionError):
+            continue
     if not isinstance(value, dict):
         return {}
     if _HUGE.search(text) is not None:
         return {key: _finite(each) for key, each in value.items()}
     return value
+
+
+def _unescaped(text: str) -> object:
+    return json.loads(text, strict=False, parse_constant=_no_constant)
+
+
+def _begun(text: str) -> object:
+    return from_json(text, allow_inf_nan=False, allow_partial=True)
 
 
 def compact(value: object) -> str:
