@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,19 @@ KEY = "sk-ant-oat-ccproxy-up"
 
 
 async def test_a_replay_goes_to_the_same_host_and_once(stand: Stand) -> None:
-    name = stand.fresh("plain")
-
-    async def refuse(request: Received, send: Send) -> None:
-        stand.write_token(name, f"real-{name}-2")
-        await REFUSED(request, send)
+    """Even if there is a newer token after each refusal."""
+    name, numbers = stand.fresh("plain"), itertools.count(2)
 
     async with Upstream(OK) as elsewhere:
         lure = [("location", f"{elsewhere.origin}/v1/messages"), ("alt-svc", f'h2="{elsewhere.origin}"')]
         again = body(401, b"{}", lure)
-        async with stand.upstream("plain", script(refuse, again)) as upstream, connect("h1", stand.port) as client:
+
+        async def refuse(request: Received, send: Send) -> None:
+            stand.write_token(name, f"real-{name}-{next(numbers)}")
+            await again(request, send)
+
+        answers = script(refuse, refuse, OK)
+        async with stand.upstream("plain", answers) as upstream, connect("h1", stand.port) as client:
             reply = await client.post("/v1/messages", message(), key=stand.key(name))
             await reply.rest()
             assert reply.status == 401
