@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.listener.client import H1Client, connect, head
+from tests.listener.client import H1Client, bounded, connect, head
 from tests.listener.stand import Stand
 from tests.security.residue import MCP
 from tests.security.test_arrival import nobody
@@ -160,7 +160,7 @@ async def announced(port: int, path: str, size: int, fields: list[tuple[str, str
     async with connect("h1", port) as client:
         assert isinstance(client, H1Client)
         await client.send_raw(head("POST", path, [("host", client.host), *fields, ("content-length", str(size))]))
-        line = (await client.reader.readline()).split()
+        line = (await bounded(client.reader.readline())).split()
         return int(line[1]) if line else 0
 
 
@@ -173,7 +173,7 @@ async def chunked(port: int, path: str, size: int, fields: list[tuple[str, str]]
             for _ in range(size >> 20):
                 await client.send_raw(b"100000\r\n" + bytes(1 << 20) + b"\r\n")
             await client.send_raw(b"0\r\n\r\n")
-            line = (await client.reader.readline()).split()
+            line = (await bounded(client.reader.readline())).split()
         except ConnectionError:
             return 0
         return int(line[1]) if line else 0
@@ -185,6 +185,7 @@ async def test_no_door_takes_a_body_without_end(stand: Stand) -> None:
     assert await announced(stand.daemon.mcp_port, "/mcp", 5 << 20, AGENT) == 413
     assert await chunked(stand.daemon.mcp_port, "/mcp", 5 << 20, AGENT) in (0, 413)
     assert await chunked(stand.port, "/mcp", 34 << 20, AGENT) == 413
+    assert await chunked(stand.port, "/v1/messages", 34 << 20, AGENT) == 413
     assert await announced(web, "/flows/dump", 1 << 40, bearer) in (0, 400, 413)
     assert await chunked(web, "/flows/dump", 66 << 20, bearer) in (0, 400, 413)
     assert await announced(stand.daemon.sidecar_port, "/", 1 << 40, []) in (403, 413)
