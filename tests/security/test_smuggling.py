@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from tests.listener.client import Broken, H2Client, Reply, connect
+from tests.listener.client import head as request_head
 from tests.listener.stand import Stand, message
 from tests.support.exchange import Received, Send
 from tests.support.upstream import json as answer_json
@@ -123,6 +124,18 @@ async def test_trailers_of_a_request_do_not_leave(stand: Stand, site: str) -> No
         assert seen.header("x-api-key") == f"real-{site}-1"
         assert "ccproxy" not in repr(seen)
         assert "session" not in repr(seen)
+
+
+async def test_a_body_that_a_hook_wrote_has_one_length(stand: Stand) -> None:
+    """It came in chunks and leaves whole: were both said, the next server could choose."""
+    fields = [("host", "127.0.0.1"), ("content-type", "application/json"), ("x-api-key", stand.key("plain"))]
+    fields += [("x-tag", "written"), ("transfer-encoding", "chunked")]
+    async with stand.upstream("plain", OK) as upstream, connect("h1", stand.port) as client:
+        client.writer.write(request_head("POST", "/v1/messages", fields) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY))
+        assert (await client.answer()).status == 200
+        seen = await upstream.wait_requests()
+    assert b'"written"' in seen.body
+    assert (seen.header_all("transfer-encoding"), seen.header_all("content-length")) == ([], [str(len(seen.body))])
 
 
 @pytest.mark.parametrize("kind", ["h1", "h2c"])
