@@ -90,6 +90,13 @@ SDK_GOOGLE = {
     language: google(f"sdk-google-{language}", "command", "/" if language == "python-older" else GEMINI_BETA)
     for language in LANGUAGES
 }
+TRANSLATED = {
+    "anthropic": anthropic("to-anthropic"),
+    "chat": chat("to-chat"),
+    "responses": responses("to-responses"),
+    "google": google("to-google", path=GEMINI_BETA),
+}
+"""Asked by clients of other formats."""
 
 PROVIDERS: Final[tuple[Provider, ...]] = (
     CLAUDE_CODE,
@@ -100,4 +107,5 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
     *SDK_CHAT.values(),
     *SDK_RESPONSES.values(),
     *SDK_GOOGLE.values(),
+    *TRANSLATED.values(),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,62 @@ class Exchange:
             assert after.credentials == (provider.credential,)
         assert SENTINEL.encode() not in self.raw, "a sentinel went upstream"
         assert SENTINEL not in json.dumps(self.journal)
+
+    def check_translated(self, provider: Provider) -> None:
+        """All went to this provider in its own format, with its own key; nothing of the client's came along."""
+        assert self.forwarded, "nothing arrived"
+        own = FORMATS[provider.type]
+        for request in self.forwarded:
+            assert (request.method, bool(own.target.fullmatch(request.target))) == ("POST", True), request.target
+            body = json.loads(request.body)
+            assert set(body) <= own.keys, set(body) - own.keys
+            assert request.credentials == (provider.credential,)
+            names = {name.lower() for name, _ in request.headers} - set(CREDENTIALS)
+            assert not [name for name in names if name.startswith(FOREIGN_FIELDS) and not name.startswith(own.fields)]
+        assert SENTINEL.encode() not in self.raw, "a sentinel went upstream"
+        assert SENTINEL not in json.dumps(self.journal)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What a provider's requests look like."""
+
+    target: re.Pattern[str]
+    keys: frozenset[str]
+    fields: tuple[str, ...] = ()
+    """Beginnings of the names of its own header fields."""
+
+
+FOREIGN_FIELDS = ("anthropic-", "x-stainless-", "x-goog-", "openai-", "x-codex-", "x-app", "x-claude-", "originator")
+_GENERATION = "max_tokens model stream system temperature tool_choice tools top_p"
+FORMATS = {
+    "anthropic": Format(
+        re.compile(r"/v1/messages"),
+        frozenset(f"{_GENERATION} messages metadata output_config stop_sequences thinking top_k".split()),
+        ("anthropic-version",),
+    ),
+    "openai": Format(
+        re.compile(r"/v1/chat/completions"),
+        frozenset(
+            f"{_GENERATION} messages max_completion_tokens parallel_tool_calls prompt_cache_key reasoning_effort "
+            "response_format seed stop store stream_options user verbosity metadata".split()
+        )
+        - {"system"},
+    ),
+    "openai_responses": Format(
+        re.compile(r"/v1/responses"),
+        frozenset(
+            f"{_GENERATION} include input instructions max_output_tokens metadata parallel_tool_calls prompt_cache_key "
+            "reasoning safety_identifier store text".split()
+        )
+        - {"system", "max_tokens"},
+    ),
+    "google": Format(
+        re.compile(r"/v1beta/models/[^/:]+:(generateContent|streamGenerateContent\?alt=sse)"),
+        frozenset({"contents", "generationConfig", "systemInstruction", "toolConfig", "tools"}),
+    ),
+}
+"""By the provider's type."""
 
 
 def _ordered(requests: Iterator[Request] | list[Request]) -> list[Request]:

@@ -9,17 +9,24 @@ import pytest
 
 from tests.clients.mock import CANARY
 from tests.clients.program import Home, Outcome, run
-from tests.clients.providers import CLAUDE_CODE
+from tests.clients.providers import CLAUDE_CODE, Provider
 from tests.clients.stack import Stack
 from tests.clients.toolbox import Toolbox
 
 type NewHome = Callable[..., Home]
 
 
-def claude(stack: Stack, toolbox: Toolbox, home: Home, *arguments: str, key: str = "ANTHROPIC_API_KEY") -> Outcome:
+def claude(
+    stack: Stack,
+    toolbox: Toolbox,
+    home: Home,
+    *arguments: str,
+    key: str = "ANTHROPIC_API_KEY",
+    provider: Provider = CLAUDE_CODE,
+) -> Outcome:
     environ = {
         "ANTHROPIC_BASE_URL": stack.origin,
-        key: CLAUDE_CODE.sentinel,
+        key: provider.sentinel,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     return run(["claude", "-p", *arguments], home, toolbox.bin, environ, 60)

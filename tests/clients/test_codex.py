@@ -10,17 +10,20 @@ import pytest
 from tests.clients.gateway import DIRECT
 from tests.clients.mock import CANARY
 from tests.clients.program import Home, Outcome, run
-from tests.clients.providers import CODEX
+from tests.clients.providers import CODEX, Provider
 from tests.clients.stack import Stack
 from tests.clients.toolbox import Toolbox
 
 type NewHome = Callable[..., Home]
 
 
-def codex(stack: Stack, toolbox: Toolbox, home: NewHome, *arguments: str) -> Outcome:
+def codex(
+    stack: Stack, toolbox: Toolbox, home: NewHome, *arguments: str, provider: Provider = CODEX, settings: str = ""
+) -> Outcome:
     config = f"""
 model = "gpt-5.1-codex"
 model_provider = "ccproxy"
+{settings}
 [model_providers.ccproxy]
 name = "ccproxy"
 base_url = "{stack.origin}/v1"
@@ -30,7 +33,7 @@ wire_api = "responses"
 enabled = false  # at its end Codex would wait five seconds for a name server that is not there
 """
     argv = ["codex", "exec", "--skip-git-repo-check", *arguments]
-    return run(argv, home({".codex/config.toml": config}), toolbox.bin, {"OPENAI_API_KEY": CODEX.sentinel}, 60)
+    return run(argv, home({".codex/config.toml": config}), toolbox.bin, {"OPENAI_API_KEY": provider.sentinel}, 60)
 
 
 def test_text(stack: Stack, toolbox: Toolbox, home: NewHome) -> None:

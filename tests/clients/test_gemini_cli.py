@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.clients.mock import CANARY
 from tests.clients.program import Home, Outcome, run
-from tests.clients.providers import GEMINI_CLI
+from tests.clients.providers import GEMINI_CLI, Provider
 from tests.clients.stack import Stack
 from tests.clients.toolbox import Toolbox
 
@@ -22,8 +22,8 @@ SETTINGS = {
 MODEL = ("-m", "gemini-2.5-flash")
 
 
-def gemini(stack: Stack, toolbox: Toolbox, home: NewHome, *arguments: str) -> Outcome:
-    environ = {"GEMINI_API_KEY": GEMINI_CLI.sentinel, "GOOGLE_GEMINI_BASE_URL": stack.origin}
+def gemini(stack: Stack, toolbox: Toolbox, home: NewHome, *arguments: str, provider: Provider = GEMINI_CLI) -> Outcome:
+    environ = {"GEMINI_API_KEY": provider.sentinel, "GOOGLE_GEMINI_BASE_URL": stack.origin}
     folder = home({".gemini/settings.json": json.dumps(SETTINGS)})
     return run(["gemini", "--skip-trust", *arguments], folder, toolbox.bin, environ, 90)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.clients.mock import CANARY
 from tests.clients.program import Home, Outcome, run
-from tests.clients.providers import OPENCODE
+from tests.clients.providers import OPENCODE, Provider
 from tests.clients.stack import Stack
 from tests.clients.toolbox import Toolbox
 
@@ -29,9 +29,12 @@ TARGETS = {
 }
 
 
-def opencode(stack: Stack, toolbox: Toolbox, home: NewHome, provider: str, prompt: str) -> Outcome:
+def opencode(
+    stack: Stack, toolbox: Toolbox, home: NewHome, provider: str, prompt: str, *, upstream: Provider | None = None
+) -> Outcome:
     def options(name: str, version: str) -> dict[str, object]:
-        return {"options": {"baseURL": f"{stack.origin}/{version}", "apiKey": OPENCODE[name].sentinel}}
+        key = (upstream or OPENCODE[name]).sentinel
+        return {"options": {"baseURL": f"{stack.origin}/{version}", "apiKey": key}}
 
     compatible = {
         "npm": "@ai-sdk/openai-compatible",
