@@ -26,7 +26,7 @@ from ccproxy.lightllm.events import (
     Media,
 )
 from ccproxy.lightllm.google import response
-from ccproxy.lightllm.google.reasons import REASONS
+from ccproxy.lightllm.google.reasons import BROKEN, REASONS
 from ccproxy.lightllm.google.stream_reader import StreamReader
 from ccproxy.lightllm.sse import SseParser
 from ccproxy.lightllm.status import Failure
@@ -187,6 +187,16 @@ def test_finish_reasons(word: str, reason: str) -> None:
     called = "tool" if reason == "stop" else reason
     calling = streamed(chunk({"functionCall": {"name": "f"}}), chunk(finishReason=word))
     assert calling[-2:] == [Finish(called), End()]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("word", sorted(BROKEN))
+def test_an_answer_of_which_the_service_could_make_nothing(word: str) -> None:
+    thought = chunk({"text": "hm", "thought": True})
+    events = streamed(
+        thought, {**chunk(finishReason=word, finishMessage="f("), "usageMetadata": {"promptTokenCount": 1}}
+    )
+    message = f"the model's answer could not be read ({word}): f("
+    assert events[-3:] == [Counts(Usage(1, 0)), BlockStop(0), Failed(Failure(502, "upstream", message))]
 
 
 def test_a_refused_prompt() -> None:

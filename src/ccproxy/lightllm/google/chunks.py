@@ -6,6 +6,8 @@ A chunk holds what is new of the first candidate's parts, and all counts so far.
   until another begins. A signature with no text that it could belong to is redacted thinking.
 * Older models name a finishReason in every chunk: it is told at the end, the last one.
 * A chunk may leave out counts that an earlier one had: each count's last value is told.
+* An answer that is nothing but a call which the service could not read is a failure: clients ask again, where they
+  would take an empty answer for the end of their work.
 * What Google's own tools did (executableCode, toolCall and their results) is not shown; it ends a text.
 """
 
@@ -39,7 +41,7 @@ from ccproxy.lightllm.google.decode import compact
 from ccproxy.lightllm.google.envelope import unwrapped
 from ccproxy.lightllm.google.media import standard
 from ccproxy.lightllm.google.partial_args import PartialArguments
-from ccproxy.lightllm.google.reasons import reason_of
+from ccproxy.lightllm.google.reasons import BROKEN, reason_of
 from ccproxy.lightllm.google.usage import normalise
 from ccproxy.lightllm.status import KIND_STATUS, Failure, dump
 
@@ -61,11 +63,13 @@ class Chunks:
         "_counts",
         "_index",
         "_kind",
+        "_message",
         "_next",
         "_partial",
         "_said",
         "_said_size",
         "_signed",
+        "_spoke",
         "_word",
         "over",
     )
@@ -85,6 +89,10 @@ class Chunks:
         self._said_size = 0
         self._cited: set[Citation] = set()
         self._calls = False
+        self._spoke = False
+        """There is more than thoughts."""
+        self._message: object = None
+        """The finishMessage."""
         self._word: str | None = None
         """The finishReason, or ``blocked``."""
         self.over = False
@@ -108,6 +116,9 @@ class Chunks:
         if self._word is not None:
             self._close(events)
         self._count(events)
+        if self._word in BROKEN and not self._spoke:
+            said = f": {self._message}" if isinstance(self._message, str) else ""
+            return events + self.fail(f"the model's answer could not be read ({self._word}){said}")
         if self._word is not None:
             reason = "filtered" if self._word == "blocked" else reason_of(self._word, calls=self._calls)
             events += (Finish(reason), End())
@@ -187,6 +198,7 @@ class Chunks:
         finish = candidate.get("finishReason")
         if isinstance(finish, str) and finish:
             self._word = finish
+            self._message = candidate.get("finishMessage")
 
     def _parts(self, parts: list[object], events: list[Event]) -> None:
         for part in parts:
@@ -240,6 +252,7 @@ class Chunks:
         self._next += 1
         self._kind = kind
         self._signed = False
+        self._spoke = self._spoke or kind in ("text", "call")
         events.append(BlockStart(self._index, kind, id, name))
 
     def _close(self, events: list[Event]) -> None:
@@ -263,6 +276,7 @@ class Chunks:
             data, mime = mapping(blob).get("data"), mapping(blob).get("mimeType")
             self._close(events)
             if isinstance(data, str) and isinstance(mime, str) and data and mime and not part.get("thought"):
+                self._spoke = True
                 events.append(Media(self._next, mime, standard(data)))
                 self._next += 1
         elif set(part) <= {"thought", "thoughtSignature"}:

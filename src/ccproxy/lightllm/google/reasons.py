@@ -34,6 +34,17 @@ REASONS: Final[dict[str, Reason]] = {
     "PUP_LIMITED_DISABLED": "other",
 }
 
+BROKEN: Final = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "MALFORMED_RESPONSE",
+        "MISSING_THOUGHT_SIGNATURE",
+        "TOO_MANY_TOOL_CALLS",
+    }
+)
+"""The service could make nothing of what the model wrote. If there is nothing else, that is no answer."""
+
 WORDS: Final[dict[Reason, str]] = {
     "stop": "STOP",
     "stop_sequence": "STOP",
