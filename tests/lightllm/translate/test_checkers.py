@@ -82,8 +82,6 @@ def test_a_sequence_out_of_order_is_found(wrong: list[Event]) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_streams_as_the_service_sends_them_are_in_order(dialect: Dialect) -> None:
     data = stream(dialect, Script([Say("Hello"), Use("call_1", "read", '{"a": 1}')], "tool"))
-    if dialect is Dialect.GOOGLE:
-        data = data.replace(b'[{"text": ""}]', b"[]")  # which we leave out
     found = wire.check(dialect, data)
     assert (found.breaches, found.complete, found.failed) == ([], True, False)
     assert invalid_events(dialect, found.events) == []
@@ -105,7 +103,6 @@ def _text(folded: Folded) -> object:
 def test_google_arrays_are_arrays() -> None:
     chunks = [sse.parse_event(each) for each in events(stream(Dialect.GOOGLE, Script([Say("Hello")], step=9)))]
     data = [each.data for each in chunks if each is not None]
-    data[-1] = data[-1].replace(b'{"text": ""}', b"")
     assert wire.check(Dialect.GOOGLE, b"[" + b",\n".join(data) + b"]", array=True).breaches == []
     assert wire.check(Dialect.GOOGLE, b"[" + b",\n".join(data), array=True).breaches
     assert wire.check(Dialect.GOOGLE, b"[" + b"\n".join(data) + b"]", array=True).breaches

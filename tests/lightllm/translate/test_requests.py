@@ -1,0 +1,123 @@
+"""What a client asks for reaches a provider of any dialect, and nothing that it would refuse does."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ccproxy.lightllm.codecs import REQUEST_READERS
+from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.flavour import FLAVOURS
+from ccproxy.lightllm.loss import Untranslatable
+from ccproxy.lightllm.memory import Memory
+from ccproxy.lightllm.plan import Asked
+from ccproxy.lightllm.translate import Leg, Translated, translate_request
+from tests.lightllm.recordings import recordings
+from tests.lightllm.translate.bodies import body_of
+from tests.lightllm.translate.core import core, has_neighbours
+from tests.lightllm.translate.exchange import NOW
+from tests.lightllm.translate.params import refused
+from tests.lightllm.translate.samples import DIALECTS, FULL, IDS, PAIRS
+from tests.lightllm.translate.talk import Talk, common, model_for, prompt_of, talks
+
+each_pair = pytest.mark.parametrize(("client", "target"), PAIRS, ids=IDS)
+some = settings(
+    max_examples=400 if FULL else 25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def sent(body: dict[str, Any], client: Dialect, asked: Asked, target: Dialect, model: str = "some-model") -> Translated:
+    """The request as a provider of ``target`` gets it. It goes through JSON, as on the wire."""
+    leg = Leg(FLAVOURS[target], "upstream", model, "5eed", NOW)
+    found = translate_request(body, client, asked, leg, Memory())
+    assert json.loads(json.dumps(found.body)) == found.body
+    return found
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@some
+@given(talk=talks())
+def test_a_request_is_read_as_it_was_meant(dialect: Dialect, talk: Talk) -> None:
+    talk = common(talk, dialect, dialect)
+    body, asked = body_of(dialect, talk)
+    meant = prompt_of(talk)
+    exact = not has_neighbours(meant)
+    assert core(REQUEST_READERS[dialect].read(body, asked), exact=exact) == core(meant, exact=exact)
+
+
+@each_pair
+@some
+@given(talk=talks())
+def test_what_both_can_say_gets_there_and_back(client: Dialect, target: Dialect, talk: Talk) -> None:
+    talk = common(talk, client, target)
+    meant = prompt_of(talk)
+    exact = not has_neighbours(meant)
+    want = core(meant, exact=exact)
+
+    body, asked = body_of(client, talk)
+    there = sent(body, client, asked, target, model_for(target, talk))
+    assert there.warnings == ()
+    assert there.plan.stream is talk.stream
+    asked = Asked("m", talk.stream) if target is Dialect.GOOGLE else Asked()
+    assert core(REQUEST_READERS[target].read(there.body, asked), exact=exact) == want
+
+    back = sent(there.body, target, asked, client, model_for(client, talk))
+    asked = Asked("m", talk.stream) if client is Dialect.GOOGLE else Asked()
+    assert core(REQUEST_READERS[client].read(back.body, asked), exact=exact) == want
+
+
+@each_pair
+@some
+@given(talk=talks())
+def test_no_provider_gets_what_it_would_refuse(client: Dialect, target: Dialect, talk: Talk) -> None:
+    body, asked = body_of(client, common(talk, client, client))
+    try:
+        there = sent(body, client, asked, target)
+    except Untranslatable as error:
+        assert str(error).partition(":")[0]
+        return
+    assert refused(target, there.body) == []
+
+
+@each_pair
+def test_no_provider_gets_what_it_would_refuse_of_recorded_requests(client: Dialect, target: Dialect) -> None:
+    faults: dict[str, list[str]] = {}
+    total = translated = 0
+    for recording in recordings():
+        if recording.dialect is not client or recording.request is None:
+            continue
+        asked = Asked("m", True) if client is Dialect.GOOGLE else Asked()
+        total += 1
+        try:
+            there = sent(json.loads(recording.request), client, asked, target)
+        except Untranslatable as error:
+            assert re.match(r"[\w.]+( \(\w+\))?: ", str(error)), error
+            continue
+        translated += 1
+        if wrong := refused(target, there.body):
+            faults[recording.name] = wrong
+    assert faults == {}
+    assert translated > total * 0.6
+
+
+def test_recorded_requests_are_read_in_full() -> None:
+    """Nothing that a true client sends is unknown; the test names what is."""
+    unknown = {}
+    for recording in recordings():
+        if recording.request is not None:
+            asked = Asked("m", True) if recording.dialect is Dialect.GOOGLE else Asked()
+            read = REQUEST_READERS[recording.dialect].read(json.loads(recording.request), asked)
+            unknown |= {knob.at: recording.name for knob in read.knobs if knob.name == "unknown"}
+    assert set(unknown) <= NOT_KNOWN
+
+
+NOT_KNOWN = {"moderation", "reasoning_format", "toolConfig.includeServerSideToolInvocations"}
+"""Of one provider: the moderation of a chat by OpenAI, Groq's format, what Google tells of its own tools."""

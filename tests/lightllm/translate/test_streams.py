@@ -1,0 +1,152 @@
+"""Every stream in every other dialect says what its own SDK makes of it, in the target's exact grammar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from ccproxy.lightllm import sse
+from ccproxy.lightllm.codecs import STREAM_READERS
+from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.events import Event
+from tests.lightllm.translate import grammar, wire
+from tests.lightllm.translate.equivalence import differences
+from tests.lightllm.translate.exchange import buffered, plan, translated
+from tests.lightllm.translate.fold import Folded, Unfoldable, document, fold, fold_document
+from tests.lightllm.translate.models import invalid_document, invalid_events
+from tests.lightllm.translate.samples import DIALECTS, IDS, PAIRS, Sample, recorded, scripts
+
+each_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=IDS)
+each_dialect = pytest.mark.parametrize("source", DIALECTS)
+
+
+def read(sample: Sample) -> list[Event]:
+    """The stream as its dialect's reader tells it."""
+    reader = STREAM_READERS[sample.dialect]()
+    events = [event for each in sse.SseParser().feed(sample.stream + b"\n\n") for event in reader.feed(each)]
+    return events + reader.end()
+
+
+def said(sample: Sample, target: Dialect, out: bytes, *, array: bool = False) -> list[str]:
+    """What is wrong with the answer that a client of ``target`` gets."""
+    found = wire.check(target, out, array=array)
+    faults = found.breaches + invalid_events(target, found.events)
+    want = sample.folded
+    if want is not None:
+        faults += [f"the source's signature {each[:40]}" for each in want.signatures if each and each.encode() in out]
+    if want is None or array:
+        return faults
+    try:
+        got = fold(target, out)
+    except Unfoldable as error:
+        return [*faults, f"the SDK fails: {error}"]
+    return faults + told(differences(want, got, target))
+
+
+def told(found: dict[str, tuple[object, object]]) -> list[str]:
+    """Differences in words."""
+    return [f"{name}: {str(want)[:300]!r} became {str(got)[:300]!r}" for name, (want, got) in found.items()]
+
+
+def streamed(sample: Sample, target: Dialect) -> list[str]:
+    return said(sample, target, translated(plan(sample.dialect, target), [sample.stream]))
+
+
+def whole(sample: Sample, target: Dialect) -> list[str]:
+    """What is wrong with the answer to a client that does not read events."""
+    found = buffered(plan(sample.dialect, target, stream=False), [sample.stream])
+    want = sample.folded
+    if want is None or found is None:
+        fails = want is None or want.stop in ("error", "cut", "other")
+        return [] if fails else ["no whole answer"]
+    try:
+        got = fold_document(target, found)
+    except Unfoldable as error:
+        return [f"the SDK fails: {error}"]
+    faults = invalid_document(target, found) + told(differences(want, got, target))
+    try:
+        live = fold(target, translated(plan(sample.dialect, target), [sample.stream]))
+    except Unfoldable:
+        return faults  # said by ``streamed``
+    return faults + [f"not as streamed: {fault}" for fault in told(differences(live, got, Dialect.OPENAI))]
+
+
+def from_document(sample: Sample, target: Dialect) -> list[str]:
+    """What is wrong where the provider answers with one JSON document, to a client of events or of such, too."""
+    want = sample.folded
+    if want is None or want.stop in ("error", "cut") or (body := document(sample.dialect, want)) is None:
+        return []
+    as_document = fold_document(sample.dialect, body)
+    as_document.streamed = want.streamed
+    again = Sample(sample.name, sample.dialect, json.dumps(body, indent=1).encode(), as_document)
+    return [f"JSON: {fault}" for fault in streamed(again, target) + whole(again, target)]
+
+
+type Check = Callable[[Sample, Dialect], list[str]]
+
+
+def collected(samples: tuple[Sample, ...], target: Dialect, check: Check) -> dict[str, list[str]]:
+    """Name → faults, of those that have any."""
+    return {sample.name: faults for sample in samples if (faults := check(sample, target))}
+
+
+@each_dialect
+def test_readers_keep_the_order_for_scripts(source: Dialect) -> None:
+    assert {each.name: found for each in scripts(source) if (found := grammar.breaches(read(each)))} == {}
+
+
+@each_dialect
+def test_readers_keep_the_order_for_recordings(source: Dialect) -> None:
+    assert {each.name: found for each in recorded(source) if (found := grammar.breaches(read(each)))} == {}
+
+
+@each_pair
+@pytest.mark.parametrize("check", [streamed, whole, from_document])
+def test_scripts_say_the_same(source: Dialect, target: Dialect, check: Check) -> None:
+    assert collected(scripts(source), target, check) == {}
+
+
+@each_pair
+@pytest.mark.parametrize("check", [streamed, whole, from_document])
+def test_recordings_say_the_same(source: Dialect, target: Dialect, check: Check) -> None:
+    assert collected(recorded(source), target, check) == {}
+
+
+@pytest.mark.parametrize("source", [each for each in DIALECTS if each is not Dialect.GOOGLE])
+def test_a_google_array_has_the_chunks_of_the_stream(source: Dialect) -> None:
+    for sample in scripts(source):
+        out = translated(plan(source, Dialect.GOOGLE, array=True), [sample.stream])
+        assert said(sample, Dialect.GOOGLE, out, array=True) == []
+        live = wire.check(Dialect.GOOGLE, translated(plan(source, Dialect.GOOGLE), [sample.stream]))
+        assert wire.check(Dialect.GOOGLE, out, array=True).events == live.events
+
+
+@pytest.mark.parametrize("source", [each for each in DIALECTS if each is not Dialect.OPENAI])
+def test_a_chat_client_gets_usage_only_if_it_asked(source: Dialect) -> None:
+    for sample in scripts(source):
+        out = translated(plan(source, Dialect.OPENAI, usage=False), [sample.stream])
+        found = wire.check(Dialect.OPENAI, out, usage=False)
+        assert found.breaches == [] and found.complete
+        assert not any(event and event.get("usage") for _, event in found.events)
+
+
+@pytest.mark.parametrize("target", [each for each in DIALECTS if each is not Dialect.GOOGLE])
+def test_a_google_provider_may_stream_an_array(target: Dialect) -> None:
+    for sample in scripts(Dialect.GOOGLE):
+        chunks = [event.data for event in sse.SseParser().feed(sample.stream)]
+        out = translated(plan(Dialect.GOOGLE, target), [b"[" + b",\n".join(chunks) + b"]"])
+        assert said(sample, target, out) == []
+
+
+def test_a_failed_answer_says_what_the_provider_said() -> None:
+    failed = [each for each in recorded(Dialect.OPENAI) if each.folded is not None and each.folded.stop == "error"]
+    assert failed
+    for sample in failed:
+        assert sample.folded is not None
+        message = sample.folded.error.partition(": ")[2][:60]
+        for target in DIALECTS:
+            if target is not Dialect.OPENAI:
+                folded: Folded = fold(target, translated(plan(Dialect.OPENAI, target), [sample.stream]))
+                assert folded.stop == "error" and message in folded.error
