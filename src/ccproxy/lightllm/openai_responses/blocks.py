@@ -89,18 +89,27 @@ class Item:
 class Block:
     """What is told of one block. To make one is to begin it."""
 
-    __slots__ = ("_head", "_text", "citations", "item", "size")
+    __slots__ = ("_half", "_head", "_text", "citations", "item", "size")
 
     def __init__(self, item: Item, kind: str, where: str) -> None:
         self.item = item
         self._head = f'event: {kind}.delta\ndata: {{"type":"{kind}.delta",{where},"delta":'
         self._text = StringIO(newline="")
+        self._half = ""
+        """Of a character whose other half is to come."""
         self.size = 0
         """Characters so far."""
         self.citations: list[Citation] = []
 
     def tell(self, text: str, out: Numbered) -> int:
         """More of it. Returns its size in the event."""
+        if self._half or not text.isascii():
+            text = self._half + text
+            self._half = ""
+            if "\ud800" <= text[-1] <= "\udbff":
+                text, self._half = text[:-1], text[-1]
+            if not (text := output_items.mended(text)):
+                return 0
         quoted = quote(text)
         self._text.write(text)
         self.size += len(text)
@@ -109,7 +118,9 @@ class Block:
 
     def stop(self, out: Numbered) -> None:
         """It is whole."""
-        raise NotImplementedError
+        if self._half:
+            self._half = ""
+            self.tell("\ufffd", out)
 
 
 class TextBlock(Block):
@@ -126,6 +137,7 @@ class TextBlock(Block):
         out.send("response.content_part.added", f'{self._where},"part":{encoded(part)}')
 
     def stop(self, out: Numbered) -> None:
+        super().stop(out)
         where, text = self._where, self._text.getvalue()
         if self._refusal:
             part = output_items.refusal_part(text)
@@ -155,6 +167,7 @@ class ThoughtBlock(Block):
         out.send("response.reasoning_summary_part.added", f'{self._where},"part":{encoded(part)}')
 
     def stop(self, out: Numbered) -> None:
+        super().stop(out)
         text = self._text.getvalue()
         part = output_items.summary_part(text)
         out.send("response.reasoning_summary_text.done", f'{self._where},"text":{quote(text)}')
@@ -175,6 +188,7 @@ class CallBlock(Block):
         item.begin(self._written("", "in_progress"), out)
 
     def stop(self, out: Numbered) -> None:
+        super().stop(out)
         if not self.size and not self._custom:  # clients parse it
             self.tell("{}", out)
         arguments = self._text.getvalue()

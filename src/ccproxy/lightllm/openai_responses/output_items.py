@@ -21,14 +21,23 @@ PICTURES: Final = frozenset({"png", "webp", "jpeg", "gif", "svg"})
 """``output_format`` of a picture."""
 
 
+def mended(text: str) -> str:
+    """The text in whole characters: some servers cut them in halves, which strict parsers (Codex's) refuse."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def text_part(text: str, annotations: Sequence[Fields]) -> Fields:
     """A part of a message."""
-    return {"type": "output_text", "annotations": annotations, "logprobs": [], "text": text}
+    return {"type": "output_text", "annotations": annotations, "logprobs": [], "text": mended(text)}
 
 
 def refusal_part(text: str) -> Fields:
     """A part of a message that says no."""
-    return {"type": "refusal", "refusal": text}
+    return {"type": "refusal", "refusal": mended(text)}
 
 
 def message(id: str, content: Sequence[Fields], status: ItemStatus = "completed") -> Fields:
@@ -38,7 +47,7 @@ def message(id: str, content: Sequence[Fields], status: ItemStatus = "completed"
 
 def summary_part(text: str) -> Fields:
     """A part of a reasoning item."""
-    return {"type": "summary_text", "text": text}
+    return {"type": "summary_text", "text": mended(text)}
 
 
 def reasoning(id: str, summary: Sequence[Fields], signature: str | None = FOREIGN) -> Fields:
@@ -62,7 +71,7 @@ def function_call(id: str, called: Called, arguments: str, status: ItemStatus = 
         "id": id,
         "type": "function_call",
         "status": status,
-        "arguments": arguments,
+        "arguments": mended(arguments),
         "call_id": called.id,
     }
     return item | _name(called)
@@ -70,7 +79,7 @@ def function_call(id: str, called: Called, arguments: str, status: ItemStatus = 
 
 def custom_tool_call(id: str, called: Called, text: str, status: ItemStatus = "completed") -> Fields:
     """A call of a tool whose argument is free text."""
-    item: Fields = {"id": id, "type": "custom_tool_call", "status": status, "call_id": called.id, "input": text}
+    item: Fields = {"id": id, "type": "custom_tool_call", "status": status, "call_id": called.id, "input": mended(text)}
     return item | _name(called)
 
 
@@ -99,7 +108,7 @@ def annotations_of(citations: Iterable[Citation], length: int) -> list[Fields]:
             "type": "url_citation",
             "start_index": citation.start or 0,
             "end_index": length if citation.end is None else citation.end,
-            "title": citation.title or "",
+            "title": citation.title or citation.url,
             "url": citation.url,
         }
         for citation in citations
