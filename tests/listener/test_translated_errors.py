@@ -163,6 +163,20 @@ async def test_an_error_in_mid_stream(stand: Stand, client_dialect: str, provide
     assert (record.error, record.complete) == ("too much", False)
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize(("client_dialect", "provider"), PAIRS)
+async def test_an_error_with_the_status_of_success(
+    stand: Stand, client_dialect: str, provider: str, stream: bool
+) -> None:
+    path, asked = ask(client_dialect, stream=stream)
+    async with stand.upstream("plain", json(200, SAID[provider])), connect("h1", stand.port) as client:
+        reply = await client.post(path, asked, key=stand.key(f"plain-{provider}"))
+        got = await reply.rest()
+    assert b"slow down" in got
+    assert ENDS[client_dialect] not in got
+    assert reply.status == 200 if stream else reply.status >= 400
+
+
 def check_error_end(client: str, got: bytes, message: str) -> None:
     """The stream has begun, and ends in the client's error event and in nothing that looks complete."""
     assert PIECES[0].encode() in got

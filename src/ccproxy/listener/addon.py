@@ -256,7 +256,7 @@ class ProxyAddon:
             if exchange.placed is not None:
                 fields = respond.scrub_fields(flow.response.trailers.fields, self.redactor)
                 flow.response.trailers.fields = fields
-            if not flow.request.is_http2:
+            if exchange.relay is not None or not flow.request.is_http2:
                 flow.response.trailers = None  # mitmproxy 12 cannot write them to an HTTP/1 client, which would hang
         self.end(exchange)
 

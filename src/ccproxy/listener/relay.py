@@ -242,7 +242,9 @@ def counting(
     """Reads a count of tokens; where the provider has none to give, ``estimate`` does."""
 
     def read(body: bytes) -> Whole:
-        if status >= 300 and status not in UNCOUNTED:
+        if status in UNCOUNTED:
+            return estimated(client, estimate)
+        if status >= 300:
             return refused(body)
         try:
             return Whole(200, dumps(write_count(client, read_count(provider, json.loads(body)))))
