@@ -162,21 +162,8 @@ class Stand:
         return {"port": self.ports[site], "http2": site == "h2", **secure}
 
     async def flow(self, mark: str) -> FlowRecord:
-        """The stored record of the request with ``mark`` in its path or user-agent, once there is one.
-
-        A translated request leaves with another path.
-        """
-        reader = FlowReader(self.daemon.instance.store_path)
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
-            for row in reader.list(200):
-                if mark in row.path or mark in row.user_agent:
-                    try:
-                        return reader.get(row.id)
-                    except StoreError:  # a store that was cleared meanwhile
-                        continue
-            await asyncio.sleep(0.01)  # nothing tells when a row was written
-        raise AssertionError(f"no flow with {mark!r} was stored\n{self.daemon.logs()}")
+        """``stored``, in this daemon."""
+        return await stored(self.daemon, mark)
 
     def facts(self) -> dict[str, Any]:
         """What the listener says of itself."""
@@ -195,6 +182,24 @@ class Stand:
         """Port and token of the web UI."""
         token = (self.daemon.instance.runtime_dir / "listener" / "web-token").read_text()
         return self.daemon.web_port, token
+
+
+async def stored(daemon: Daemon, mark: str) -> FlowRecord:
+    """The record of the request with ``mark`` in its path or user-agent, once there is one.
+
+    A translated request leaves with another path.
+    """
+    reader = FlowReader(daemon.instance.store_path)
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        for row in reader.list(200):
+            if mark in row.path or mark in row.user_agent:
+                try:
+                    return reader.get(row.id)
+                except StoreError:  # a store that was cleared meanwhile
+                    continue
+        await asyncio.sleep(0.01)  # nothing tells when a row was written
+    raise AssertionError(f"no flow with {mark!r} was stored\n{daemon.logs()}")
 
 
 def quiet_ports(count: int) -> list[int]:

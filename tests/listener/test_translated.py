@@ -190,20 +190,19 @@ async def test_a_client_that_leaves_ends_the_request(stand: Stand, client_kind: 
 
 
 async def test_a_refused_token_is_renewed_and_the_answer_streams(stand: Stand) -> None:
-    name = "plain-openai"
+    name = stand.fresh("plain")
 
     async def answer(request: Received, send: Send) -> None:
         if len(upstream.requests) == 1:
             stand.write_token(name, f"real-{name}-2")
             await json(401, {"error": {"message": "old"}})(request, send)
         else:
-            await sse(EVENTS["openai"])(request, send)
+            await sse(EVENTS["anthropic"])(request, send)
 
-    path, asked = ask("anthropic", stream=True)
+    path, asked = ask("openai", stream=True)
     async with stand.upstream("plain", answer) as upstream, connect("h1", stand.port) as client:
         reply = await client.post(path, asked, key=stand.key(name))
         got = await reply.rest()
-    assert (reply.status, text_of("anthropic", got)) == (200, TEXT)
+    assert (reply.status, text_of("openai", got)) == (200, TEXT)
     assert [request.header("x-api-key") for request in upstream.requests] == [f"real-{name}-1", f"real-{name}-2"]
     assert upstream.requests[0].body == upstream.requests[1].body
-    stand.write_token(name, f"real-{name}-1")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from typing import Any
 
 import pytest
 
 from ccproxy.lightllm.memory import FOREIGN
 from tests.listener.client import H1Client, connect
-from tests.listener.stand import Stand
+from tests.listener.stand import Stand, stored
 from tests.listener.translating import DIALECTS, EVENTS, MODEL, PAIRS, TEXT, WHOLE, ask, dump, error_of, marked, text_of
 from tests.support.daemon import Daemon
 from tests.support.upstream import Upstream, json, sse
@@ -109,17 +108,13 @@ async def test_a_rule_translates_with_and_without_a_key() -> None:
                 async with connect("h1", daemon.port) as client:
                     reply = await client.ask("POST", path, headers, asked.replace(MODEL.encode(), model.encode()))
                     assert text_of("anthropic", await reply.rest()) == TEXT
-            listed = jsonlib.loads(daemon.cli("flows", "list", "--json").stdout)
-            shown = {
-                flow["user_agent"]: jsonlib.loads(daemon.cli("flows", "show", flow["id"], "--json").stdout)
-                for flow in listed
-            }
+            warnings = {agent: (await stored(daemon, agent)).warnings for agent in ("always-1", "other-1")}
         always, other = upstream.requests
         assert (always.path, always.header("authorization")) == ("/v1/chat/completions", "Bearer real-key-0001")
         assert (other.header("authorization"), other.header("x-api-key")) == ("", "")
         assert [request.json()["model"] for request in upstream.requests] == ["always-1", "gpt-x"]
-        assert not shown["always-1"]["warnings"]
-        assert "the client's own key was not sent" in shown["other-1"]["warnings"][0]
+        assert not warnings["always-1"]
+        assert "the client's own key was not sent" in warnings["other-1"][0]
 
 
 @pytest.mark.parametrize("client_dialect", DIALECTS)
@@ -198,10 +193,9 @@ async def test_hooks_see_what_the_provider_gets() -> None:
         with Daemon({"providers": {"up": provider}, "hooks": hooks}) as daemon:
             async with connect("h1", daemon.port) as client:
                 path, asked = ask("anthropic", stream=False, system=signature, metadata={"user_id": "u_session_s77"})
-                reply = await client.post(path, asked, key="sk-ant-oat-ccproxy-up")
+                reply = await client.post(path, asked, key="sk-ant-oat-ccproxy-up", headers=marked("hooked"))
                 assert text_of("anthropic", await reply.rest()) == TEXT
-            (flow,) = jsonlib.loads(daemon.cli("flows", "list", "--json").stdout)
-        assert flow["session_id"] == "s77"
+            assert (await stored(daemon, "hooked")).session_id == "s77"
         messages = upstream.requests[0].json()["messages"]
         assert messages[0]["content"] == f"{signature}\n\nBare JSON!"
 
@@ -216,12 +210,11 @@ async def test_a_large_body_is_not_streamed_past_the_translation() -> None:
         with Daemon(config) as daemon:
             async with connect("h1", daemon.port) as client:
                 path, asked = ask("anthropic", stream=False, system=pad)
-                reply = await client.post(path, asked, key="sk-ant-oat-ccproxy-up")
+                reply = await client.post(path, asked, key="sk-ant-oat-ccproxy-up", headers=marked("large"))
                 assert text_of("anthropic", await reply.rest()) == TEXT
-            (flow,) = jsonlib.loads(daemon.cli("flows", "list", "--json").stdout)
-            shown = jsonlib.loads(daemon.cli("flows", "show", flow["id"], "--json").stdout)
+            hooks = [hook.name for hook in (await stored(daemon, "large")).hooks]
         assert upstream.requests[0].json()["messages"][0]["content"] == pad
-        assert [hook["name"] for hook in shown["hooks"]].count("inject_auth") == 1
+        assert hooks.count("inject_auth") == 1
 
 
 async def test_a_chunked_upload_is_translated(stand: Stand) -> None:
