@@ -54,7 +54,7 @@ def read_texts(value: object, at: str, skipped: frozenset[str] = frozenset()) ->
     texts = []
     for number, item in enumerate(array(value, at)):
         block = mapping(item, f"{at}.{number}")
-        if block.get("type") in skipped:
+        if str(block.get("type")) in skipped:
             continue
         if block.get("type", "text") != "text":
             raise BadRequest(f"{at}.{number}.type: a system prompt has text blocks only, not {block.get('type')!r}")

@@ -117,7 +117,7 @@ class _System:
             self.changes += [
                 (block, f"{at}.content.{place}")
                 for place, block in enumerate(content)
-                if isinstance(block, dict) and block.get("type") in _CHANGES
+                if isinstance(block, dict) and str(block.get("type")) in _CHANGES
             ]
         if content is None or (message.get("clear_at") == "next_user_message" and not last_user):
             return ()

@@ -124,7 +124,8 @@ class _Making:
         if isinstance(value.get("additionalProperties"), dict):
             raise _Unsaid
         required = value.get("required")
-        self.optional += len(properties.keys() - set(required if isinstance(required, list) else ()))
+        needed = required if isinstance(required, list) else []
+        self.optional += sum(name not in needed for name in properties)
         found["additionalProperties"] = False
 
 
@@ -138,7 +139,7 @@ def _plain(key: str, value: object) -> bool:
         case "const", _:
             known = value is None or isinstance(value, str | int | float)
         case "format", _:
-            return value in _FORMATS
+            return str(value) in _FORMATS
         case "minItems", _:
             return value in (0, 1)
         case _:

@@ -32,7 +32,7 @@ def write_tools(prompt: Prompt, *, schemas: bool) -> list[Block]:
     written = list(_functions(tools, schemas))
     known = {tool.name for tool in tools}
     for tool in prompt.tools:
-        if isinstance(tool, ServerTool) and (block := _server_tool(tool)) and block.get("name") not in known:
+        if isinstance(tool, ServerTool) and (block := _server_tool(tool)) and str(block.get("name")) not in known:
             written.append(block)
     return written
 
