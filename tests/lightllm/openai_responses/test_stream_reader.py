@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ccproxy.lightllm import sse
-from ccproxy.lightllm.events import Failed
+from ccproxy.lightllm.events import BlockDelta, Failed
 from ccproxy.lightllm.openai_responses import output_reader
 from ccproxy.lightllm.openai_responses.stream_reader import StreamReader
 from tests.lightllm.openai_chat.shorthand import short
@@ -307,3 +307,9 @@ def test_what_is_held_is_bounded() -> None:
     assert "does not tell its name" in short(feed(CREATED, *nameless))[-1]
     named = [added(call()), *[arguments(piece)] * 5, done(call(piece * 6))]
     assert len(feed(CREATED, *named, completed())) == 10
+    parts = [text("a", part=part) for part in range(output_reader.ITEMS_LIMIT + 1)]
+    assert "more than" in short(feed(CREATED, *parts))[-1]
+    several = [added(call(call_id=f"{place}"), place) for place in range(6)]
+    told = [arguments(piece, place) for place in range(6)]
+    events = feed(CREATED, *several, *told, *[done(call(piece + "x"), place) for place in range(6)], completed())
+    assert [event.text for event in events if isinstance(event, BlockDelta)].count("x") == 4

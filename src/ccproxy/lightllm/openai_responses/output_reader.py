@@ -29,9 +29,9 @@ type Place = tuple[int, int]
 type Part = Literal["text", "refusal"]
 
 ITEMS_LIMIT: Final = 10_000
-"""Most items of one response."""
+"""Most items of one response, and most blocks."""
 HELD_LIMIT: Final = 4 << 20
-"""Most characters of a call's arguments that are kept to be compared, or until its name is there."""
+"""Most characters of the calls' arguments that are kept to be compared, or until a call's name is there."""
 _CUSTOM: Final = {"function_call": False, "custom_tool_call": True}
 _KEYS: Final[dict[str, tuple[Part, str]]] = {"output_text": ("text", "text"), "refusal": ("refusal", "refusal")}
 
@@ -53,9 +53,8 @@ class _Thought:
     index: int | None = None
     raw: bool | None = None
     """Whether it is the raw reasoning that is told, not the summary. Never both: they say the same."""
-    part: int = 0
-    told: set[int] = field(default_factory=set)
-    """The parts of which something was told."""
+    part: int = -1
+    """The last one of which something was told."""
     signature: str | None = None
 
 
@@ -65,7 +64,8 @@ class _Call:
     id: str | None = None
     name: str | None = None
     index: int | None = None
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[str] | None = field(default_factory=list)
+    """None: they are too long to be kept."""
     size: int = 0
     given: str = ""
     """What the item began with: it counts if nothing else comes."""
@@ -78,9 +78,11 @@ class OutputReader:
         "_calls",
         "_count",
         "_done",
+        "_held",
         "_names",
         "_next",
         "_open",
+        "_parts",
         "_thoughts",
         "called",
         "events",
@@ -95,6 +97,8 @@ class OutputReader:
         """A tool of the client's was."""
         self.refused = False
         """There were the words of a refusal."""
+        self._parts: dict[int, list[tuple[Part, Place]]] = {}
+        """Those of an item, in order; at most the last one is not whole."""
         self._thoughts: dict[int, _Thought] = {}
         self._calls: dict[int, _Call] = {}
         self._open: dict[int, object] = {}
@@ -103,6 +107,8 @@ class OutputReader:
         self._names: set[str] = set()
         """Ids of items, and of calls, that are done."""
         self._count = 0
+        self._held = 0
+        """Characters in the pieces of calls."""
         self._next = 0
 
     def taken(self) -> list[Event]:
@@ -170,9 +176,8 @@ class OutputReader:
 
     def close(self, place: int) -> None:
         """End the blocks of an item."""
-        for each in self.told.values():
-            for at in [at for at in each if at[0] == place]:
-                self._end_part(each.pop(at))
+        for kind, at in self._parts.pop(place, ()):
+            self._end_part(self.told[kind].pop(at))
         if (thought := self._thoughts.pop(place, None)) is not None:
             self._end_thought(thought)
         if (call := self._calls.get(place)) is not None:
@@ -181,6 +186,7 @@ class OutputReader:
             if not call.size:
                 self.arguments(place, call.given, custom=call.custom)
             self.events.append(BlockStop(call.index))
+            self._forget(call)
             del self._calls[place]
         self._open.pop(place, None)
         self._done.add(place)
@@ -199,6 +205,8 @@ class OutputReader:
     def _begin(self, kind: BlockKind, id: str | None = None, name: str | None = None, *, custom: bool = False) -> int:
         index = self._next
         self._next += 1
+        if index >= ITEMS_LIMIT:
+            raise Malformed(f"the response has more than {ITEMS_LIMIT} blocks")
         self.events.append(BlockStart(index, kind, id, name, custom))
         return index
 
@@ -210,8 +218,10 @@ class OutputReader:
         if told is None:
             if not text or not self._item(place[0], "message"):
                 return
-            for before in [told for each in self.told.values() for at, told in each.items() if at[0] == place[0]]:
-                self._end_part(before)
+            before = self._parts.setdefault(place[0], [])
+            if before:
+                self._end_part(self.told[before[-1][0]][before[-1][1]])
+            before.append((kind, place))
             told = self.told[kind][place] = Told(self._begin(kind))
             self.refused = self.refused or kind == "refusal"
         if text and not told.whole:
@@ -265,13 +275,12 @@ class OutputReader:
         elif part != thought.part:
             text = PARTS + text
         thought.part = part
-        thought.told.add(part)
         self.events.append(BlockDelta(thought.index, text))
 
     def thought_part_done(self, place: int, part: int, text: str, *, raw: bool, id: str | None = None) -> None:
         """A part is whole, which counts if nothing of it was told before."""
         thought = self._thoughts.get(place)
-        if thought is None or part not in thought.told:
+        if thought is None or part > thought.part:
             self.thought(place, part, text, raw=raw, id=id)
 
     def _thought_done(self, place: int, item: Fields) -> None:
@@ -299,21 +308,29 @@ class OutputReader:
             return
         call = self._calls.setdefault(place, _Call(custom))
         call.size += len(text)
-        if call.size <= HELD_LIMIT:
+        if call.pieces is not None:
             call.pieces.append(text)
+            self._held += len(text)
+            if self._held > HELD_LIMIT:
+                self._forget(call)
         if text and call.index is not None:
             self.events.append(BlockDelta(call.index, text))
-        elif call.size > HELD_LIMIT:
+        elif call.pieces is None:
             raise Malformed("a call does not tell its name")
 
     def arguments_done(self, place: int, whole: str) -> None:
         """The whole of them: what is still missing is added."""
         call = self._calls.get(place)
-        if call is None or call.size > HELD_LIMIT:
+        if call is None or call.pieces is None:
             return
         told = "".join(call.pieces)
         if len(whole) > len(told) and whole.startswith(told):
             self.arguments(place, whole[len(told) :], custom=call.custom)
+
+    def _forget(self, call: _Call) -> None:
+        if call.pieces is not None:
+            self._held -= sum(map(len, call.pieces))
+            call.pieces = None
 
     def _name(self, call: _Call, fields: Fields) -> None:
         if call.index is not None or not (name := string(fields.get("name"))):
@@ -321,7 +338,7 @@ class OutputReader:
         call.name, call.id = name, string(fields.get("call_id")) or string(fields.get("id")) or None
         call.index = self._begin("call", call.id, name, custom=call.custom)
         self.called = True
-        if held := "".join(call.pieces):
+        if held := "".join(call.pieces or ()):
             self.events.append(BlockDelta(call.index, held))
 
     # ------------------------------------------------------------------ pictures
