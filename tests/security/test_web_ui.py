@@ -7,12 +7,16 @@ import http.client
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ccproxy.auth.credentials import SECRETS_KEPT
 from tests.listener.client import H1Client, bounded, connect
 from tests.listener.stand import Site, Stand, message
+from tests.security import residue
+from tests.support.daemon import Daemon
 from tests.support.upstream import Upstream
 from tests.support.upstream import json as answer_json
 
@@ -136,3 +140,24 @@ async def ended(stand: Stand, id: str) -> None:
         ):
             return
         await asyncio.sleep(0.02)  # nothing tells when a replay has ended
+
+
+async def test_a_credential_is_in_no_flow_even_when_it_was_forgotten(tmp_path: Path) -> None:
+    """What is shown is searched for the last values of each provider only, so that older ones must not be there."""
+    token, scratch = tmp_path / "token", tmp_path / "scratch"
+    auth = {"type": "file", "file": str(token), "header": "x-vendor"}
+    names = [f"credential-of-number-{number:03}" for number in range(SECRETS_KEPT + 1)]
+    async with Upstream(OK) as upstream:
+        config = {"providers": {"up": {"type": "anthropic", "base_url": upstream.origin, "auth": auth}}}
+        with Daemon(config) as daemon:
+            async with connect("h1", daemon.port) as client:
+                for name in names:
+                    scratch.write_text(name)
+                    scratch.chmod(0o600)
+                    scratch.replace(token)
+                    await (await client.post("/v1/messages", message(), key="sk-ant-oat-ccproxy-up")).rest()
+            password = (daemon.instance.runtime_dir / "listener" / "web-token").read_text()
+            shown = await asyncio.to_thread(residue.web_ui, daemon, password)
+        assert [request.header("x-vendor") for request in upstream.requests] == names
+        assert len([page for page in shown if page.endswith("/request/content.data of /v1/messages")]) == len(names)
+        assert not [page for page, text in shown.items() if b"credential-of-number" in text]
