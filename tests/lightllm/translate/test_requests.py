@@ -26,7 +26,7 @@ from tests.lightllm.translate.talk import Talk, common, model_for, prompt_of, ta
 
 each_pair = pytest.mark.parametrize(("client", "target"), PAIRS, ids=IDS)
 some = settings(
-    max_examples=400 if FULL else 25,
+    max_examples=100 if FULL else 12,
     deadline=None,
     derandomize=True,
     database=None,

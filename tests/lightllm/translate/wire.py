@@ -17,6 +17,9 @@ from unittest.mock import ANY
 from ccproxy.lightllm.dialect import Dialect
 from tests.lightllm.translate import wire_responses
 
+LONGEST = 1000
+"""Characters of a breach that are told."""
+
 type Events = list[tuple[str, Any]]
 """Names, empty where the dialect has none, with what the data says."""
 
@@ -43,7 +46,7 @@ def check(dialect: Dialect, data: bytes, *, array: bool = False, usage: bool = T
     try:
         events = wire.events = list(_elements(data) if array else _events(dialect, data))
         for breach in _GRAMMARS[dialect](events, wire, usage):
-            wire.breaches.append(breach)
+            wire.breaches.append(breach[:LONGEST])
     except (Breach, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         wire.breaches.append(f"{type(error).__name__}: {error}")
     if wire.complete and wire.failed:
