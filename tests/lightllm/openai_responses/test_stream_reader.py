@@ -207,6 +207,7 @@ def test_calls(events: list[dict[str, Any]], expected: str) -> None:
         ([added(reasoning(encrypted_content="x")), summary("a")], '+0 thinking #rs_1 | 0 "a" | 0 signed x | -0'),
         ([done(reasoning(encrypted_content="y"))], "+0 redacted #rs_1 | 0 signed y | -0"),
         ([done(reasoning())], ""),
+        ([added(reasoning(id="")), summary("a")], '+0 thinking | 0 "a" | -0'),
     ],
 )
 def test_reasoning(events: list[object], expected: str) -> None:
@@ -223,7 +224,7 @@ def test_reasoning(events: list[object], expected: str) -> None:
 )
 def test_what_the_client_cannot_answer_is_not_told(kind: str) -> None:
     item = {"type": kind, "id": "x", "call_id": "c9", "name": "n", "arguments": "{}"}
-    working = event("code_interpreter_call_code.delta", delta="print()")
+    working = event("code_interpreter_call_code.delta", delta="print()", error={"message": "of the tool's own"})
     assert read(CREATED, added(item), working, done(item), text("hi", 1), completed(item, message("hi"))) == HI.split(
         " | "
     )
@@ -256,6 +257,7 @@ def test_a_picture() -> None:
         ({"type": "error", "code": "rate_limit_exceeded", "message": "slow"}, ["failed 429 rate_limit: slow"]),
         ({"type": "error", "error": {"type": "rate_limit_error", "message": "slow"}}, ["failed 429 rate_limit: slow"]),
         ({"error": {"code": 503, "message": "busy"}}, ["failed 503 overloaded: busy"]),
+        ({"type": "response.failed", "error": {"code": 503, "message": "busy"}}, ["failed 503 overloaded: busy"]),
         ({"type": "error", "message": "slow", "status": 429}, ["failed 429 rate_limit: slow"]),
         ("{", ["failed 502 upstream: the provider's stream cannot be read: it is no JSON object"]),
         ("[1]", ["failed 502 upstream: the provider's stream cannot be read: it is no JSON object"]),

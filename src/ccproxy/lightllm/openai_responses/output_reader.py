@@ -130,9 +130,8 @@ class OutputReader:
                 call.given = string(item.get("input" if call.custom else "arguments")) or ""
                 self._name(call, item)
             case "reasoning":
-                self._thoughts[place] = _Thought(
-                    string(item.get("id")), signature=string(item.get("encrypted_content"))
-                )
+                own, signature = string(item.get("id")) or None, string(item.get("encrypted_content"))
+                self._thoughts[place] = _Thought(own, signature=signature)
             case _:
                 pass
 

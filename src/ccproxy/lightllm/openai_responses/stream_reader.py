@@ -102,11 +102,11 @@ class StreamReader:
             return ()
 
     def _take(self, kind: object, document: Fields, data: bytes) -> list[Event]:
-        if kind == "error" or (document.get("error") and "response" not in document):
+        if not isinstance(kind, str):
+            kind = ""
+        if kind == "error" or (document.get("error") and not kind.startswith("response.")):
             self._over = True
             return [Failed(decode_stream_failure(data))]
-        if not isinstance(kind, str):
-            return []
         if (handler := _HANDLERS.get(kind)) is not None:
             if not self._begun:
                 self._begin({})

@@ -150,6 +150,8 @@ class StreamWriter:
             case BlockStart(index, "call"):
                 self._open[index] = self._call(event)
             case BlockStart(index, kind):
+                if self._held is not None and self._held.whole:
+                    self._release()
                 if kind != "redacted":
                     self._waiting[index] = event
             case BlockCitation(index, citation):
