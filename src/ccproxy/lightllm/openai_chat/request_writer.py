@@ -15,10 +15,10 @@ from typing import Final
 
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.openai_chat.message_writer import system_role, write_messages
-from ccproxy.lightllm.openai_chat.schema import strict_schema
 from ccproxy.lightllm.openai_chat.thinking import write_reasoning
 from ccproxy.lightllm.openai_chat.tools import write_tools
 from ccproxy.lightllm.openai_models import EFFORTS, known
+from ccproxy.lightllm.openai_schema import strict_schema
 from ccproxy.lightllm.prompt import Knob, OutputFormat, Prompt
 
 _TIERS: Final = frozenset({"default", "flex", "scale", "priority", "fast"})

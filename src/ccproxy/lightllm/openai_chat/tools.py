@@ -16,7 +16,7 @@ from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.openai_chat.content import cache_mark
 from ccproxy.lightllm.openai_chat.fields import Fields, array, array_at, bad, name_at, object_at, string_at
-from ccproxy.lightllm.openai_chat.schema import object_schema, strict_schema
+from ccproxy.lightllm.openai_schema import object_schema, strict_schema
 from ccproxy.lightllm.prompt import CustomTool, Prompt, ServerTool, Tool, ToolChoice
 
 type AnyTool = Tool | CustomTool | ServerTool
