@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ccproxy.lightllm import sse
-from ccproxy.lightllm.anthropic.stream_reader import StreamReader
+from ccproxy.lightllm.anthropic.stream_reader import OPEN_LIMIT, StreamReader
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.ending import Usage
 from ccproxy.lightllm.events import (
@@ -223,10 +223,11 @@ def test_a_message_may_hold_whole_blocks_at_its_start() -> None:
         (delta(0, "text_delta", text="a"), 502, "has not begun"),
         (start(0, type="tool_use", id="c", input={}), 502, "without a name"),
         ({"type": "content_block_start", "content_block": {"type": "text"}}, 502, "without a number"),
+        ([start(number, type="later_kind") for number in range(OPEN_LIMIT + 1)], 502, "open at once"),
     ],
 )
-def test_what_ends_in_a_failure(event: Json | bytes, status: int, message: str) -> None:
-    found = feed(BEGIN, event, ending("end_turn"), STOP)
+def test_what_ends_in_a_failure(event: Json | bytes | list[Json], status: int, message: str) -> None:
+    found = feed(BEGIN, *(event if isinstance(event, list) else [event]), ending("end_turn"), STOP)
     assert breaches(found) == []
     failed = found[-1]
     assert isinstance(failed, Failed)

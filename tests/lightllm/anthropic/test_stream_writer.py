@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccproxy.lightllm.anthropic.stream_writer import HELD_LIMIT, StreamWriter
+from ccproxy.lightllm.anthropic.stream_writer import BLOCKS_LIMIT, HELD_LIMIT, StreamWriter
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.ending import Usage
 from ccproxy.lightllm.events import (
@@ -245,3 +245,4 @@ def test_what_is_held_is_bounded() -> None:
     out = written(*events, *[BlockDelta(1, "x" * (HELD_LIMIT >> 4))] * 17, BlockStop(0), End())
     assert wire.check(Dialect.ANTHROPIC, out).failed
     assert len(out) < 2000
+    assert wire.check(Dialect.ANTHROPIC, written(*[BlockStart(n, "text") for n in range(BLOCKS_LIMIT + 1)])).failed

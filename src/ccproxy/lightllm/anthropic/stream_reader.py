@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 from pydantic_core import from_json
 
@@ -42,6 +43,16 @@ from ccproxy.lightllm.events import (
     Failed,
     Finish,
     Ping,
+)
+
+OPEN_LIMIT: Final = 1000
+"""Most blocks that may be open at once; the service has one."""
+_COUNTED: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "output_tokens_details",
 )
 
 
@@ -143,6 +154,8 @@ class StreamReader:
         number, block = _number(document), mapping(document.get("content_block"))
         if number < 0:
             return self._fail("began a block without a number")
+        if len(self._open) >= OPEN_LIMIT:
+            return self._fail(f"has {OPEN_LIMIT} blocks open at once")
         if self._finished:
             return []
         events = self._begin()
@@ -225,7 +238,8 @@ class StreamReader:
         return events
 
     def _count(self, usage: object) -> list[Event]:
-        self._counts |= {key: value for key, value in mapping(usage).items() if value is not None}
+        told = mapping(usage)
+        self._counts |= {key: told[key] for key in _COUNTED if told.get(key) is not None}
         counted = normalise(self._counts)
         return [Counts(counted)] if counted is not None else []
 

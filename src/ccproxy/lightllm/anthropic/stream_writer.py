@@ -43,6 +43,9 @@ from ccproxy.lightllm.status import Cut, Failure
 
 HELD_LIMIT: Final = 32 << 20
 """Most characters of blocks that are held."""
+BLOCKS_LIMIT: Final = 1000
+"""Most blocks that overlap."""
+_CITATION_SIZE: Final = 1000
 _CUT: Final = frozenset({"length", "context", "filtered", "refused"})
 """Reasons for which arguments may be cut short."""
 _PING: Final = 'event: ping\ndata: {"type": "ping"}\n\n'
@@ -160,6 +163,8 @@ class StreamWriter:
         self._kinds.add(start.kind)
         self._blocks[start.index] = _Block(start)
         self._go_on()
+        if len(self._blocks) > BLOCKS_LIMIT:
+            self._fail(broken(f"the provider's answer has more than {BLOCKS_LIMIT} blocks that overlap"))
 
     def _delta(self, index: int, text: str) -> None:
         if not self._done and (block := self._blocks.get(index)) is not None:
@@ -170,7 +175,7 @@ class StreamWriter:
             self._piece(block, piece)
             return
         block.held.append(piece)
-        self._held += len(piece) if isinstance(piece, str) else 1
+        self._held += _size(piece)
         if self._held > HELD_LIMIT:
             self._fail(broken("the provider's answer has too much in blocks that overlap"))
 
@@ -183,7 +188,7 @@ class StreamWriter:
                 if block.start.kind == "call":
                     self._begin_block(block)
                 for piece in block.held:
-                    self._held -= len(piece) if isinstance(piece, str) else 1
+                    self._held -= _size(piece)
                     self._piece(block, piece)
                 block.held.clear()
             block = self._blocks[self._open]
@@ -274,3 +279,7 @@ class StreamWriter:
 
     def _send(self, name: str, data: dict[str, object]) -> None:
         self._out.append(f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n")
+
+
+def _size(piece: str | Citation) -> int:
+    return len(piece) if isinstance(piece, str) else _CITATION_SIZE

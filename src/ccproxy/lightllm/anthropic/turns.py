@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
+from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.prompt import Call, File, Opaque, Part, Result, Text, Thought, Turn
 
 OPENING: Final = Text("(start of the conversation)")
@@ -65,14 +66,21 @@ def arrange(turns: Iterable[Turn], *, system_turns: bool) -> Conversation:
 
 
 def _filled(turn: Turn) -> Turn:
-    """Without what the API takes for empty, and without thoughts that their provider has not signed."""
-    kept = tuple(
-        part
-        for part in turn.parts
-        if not (isinstance(part, Text) and not part.text.strip())
-        and not (isinstance(part, Thought) and part.signature is None)
-    )
+    """Without what the API takes for empty, and without what it cannot take: unsigned thoughts, others' content."""
+    kept = tuple(part for part in turn.parts if _says(part))
     return turn if len(kept) == len(turn.parts) else replace(turn, parts=kept)
+
+
+def _says(part: Part) -> bool:
+    match part:
+        case Text():
+            return bool(part.text.strip())
+        case Thought():
+            return part.signature is not None
+        case Opaque():
+            return part.dialect is Dialect.ANTHROPIC
+        case _:
+            return True
 
 
 def _joined(turns: Iterable[Turn]) -> Iterator[Turn]:
