@@ -1,18 +1,19 @@
 """Arguments of calls, toward a client that reads them as they come and wants an object in the end.
 
 What they are is known at their first character. If that begins no object they are held, and made one where they can
-be: nothing and null are an empty one, and some servers write the object's JSON as a string. A custom tool's text
-becomes an object with one string, ``input``.
+be: nothing and null are an empty one, and some servers write the object's JSON as a string. What cannot be made one is
+passed on as it came: what a model writes may be broken, and its client tells it so. A custom tool's text becomes an
+object with one string, ``input``.
 
 >>> arguments = Arguments(custom=False)
 >>> arguments.take(' {"a"'), arguments.take(": 1}"), arguments.end()
 (' {"a"', ': 1}', '')
 >>> arguments = Arguments(custom=True)
->>> arguments.opening + arguments.take('say "hi"') + (arguments.end() or "")
+>>> arguments.opening + arguments.take('say "hi"') + arguments.end()
 '{"input":"say \\\\"hi\\\\""}'
 >>> arguments = Arguments(custom=False)
->>> arguments.take("{oh"), arguments.end() is None
-('{oh', True)
+>>> arguments.take("nu"), arguments.take("ll"), arguments.end()
+('', '', '')
 """
 
 from __future__ import annotations
@@ -24,17 +25,20 @@ from typing import Final
 from pydantic_core import from_json
 
 LIMIT: Final = 4 << 20
-"""Longest arguments, in characters, that are looked at; longer ones are passed on as they are."""
+"""Longest arguments, in characters, that are held; longer ones are passed on as they are."""
 
 
 class Arguments:
     """Those of one call."""
 
-    __slots__ = ("_custom", "_pieces", "_size", "_told")
+    __slots__ = ("_custom", "_other", "_pieces", "_size", "_told")
 
     def __init__(self, *, custom: bool) -> None:
         self._custom = custom
         self._told = False
+        """They are said as they come."""
+        self._other = False
+        """They begin with something else than an object."""
         self._size = 0
         self._pieces: list[str] = []
 
@@ -47,25 +51,31 @@ class Arguments:
         """What is to be said at the next piece."""
         if self._custom:
             return quoted(piece)[1:-1]
-        self._size += len(piece)
-        if self._size <= LIMIT:
-            self._pieces.append(piece)
         if self._told:
             return piece
-        held = "".join(self._pieces) + (piece if self._size > LIMIT else "")
-        self._told = held.lstrip().startswith("{") or self._size > LIMIT
-        return held if self._told else ""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if not self._other and (begun := piece.lstrip()):
+            self._told = begun.startswith("{")
+            self._other = not self._told
+        if not self._told and self._size <= LIMIT:
+            return ""
+        self._told = True
+        held = "".join(self._pieces)
+        self._pieces.clear()
+        return held
 
-    def end(self) -> str | None:
-        """What is still to be said; None if the arguments are no object."""
+    def end(self) -> str:
+        """What is still to be said."""
         if self._custom:
             return '"}'
-        if self._size > LIMIT:
+        if self._told:
             return ""
-        found = _as_object("".join(self._pieces))
+        held = "".join(self._pieces)
+        found = _as_object(held)
         if found is None:
-            return None
-        return json.dumps(found) if found and not self._told else ""
+            return held
+        return json.dumps(found) if found else ""
 
 
 def whole_arguments(text: str, *, custom: bool) -> dict[str, object]:

@@ -3,9 +3,8 @@
 
 Blocks come one after the other, numbered from 0. Where the source's overlap, one is open and the others are held until
 it is closed. A text or a thought begins with its first words, so that none is empty; a call begins at once, with an
-empty ``input_json_delta`` as in the API's own streams. Where a call's arguments turn out to be no object, the stream
-ends in an error, unless the answer was cut short. ``message_start`` goes out at once, with zeros for counts,
-and ``message_delta`` has them all: clients take it for cumulative.
+empty ``input_json_delta`` as in the API's own streams. ``message_start`` goes out at once, with zeros for counts, and
+``message_delta`` has them all: clients take it for cumulative.
 """
 
 from __future__ import annotations
@@ -46,8 +45,6 @@ HELD_LIMIT: Final = 32 << 20
 BLOCKS_LIMIT: Final = 1000
 """Most blocks that overlap."""
 _CITATION_SIZE: Final = 1000
-_CUT: Final = frozenset({"length", "context", "filtered", "refused"})
-"""Reasons for which arguments may be cut short."""
 _PING: Final = 'event: ping\ndata: {"type": "ping"}\n\n'
 _STOP: Final = 'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
@@ -71,7 +68,6 @@ class StreamWriter:
 
     __slots__ = (
         "_blocks",
-        "_broken",
         "_done",
         "_finish",
         "_held",
@@ -97,8 +93,6 @@ class StreamWriter:
         """What stands before its text as it comes; empty if that has to be made ready."""
         self._held = 0
         self._kinds: set[BlockKind] = set()
-        self._broken: str | None = None
-        """A tool that was called with arguments that are no object."""
         self._usage: Usage | None = None
         self._finish: Finish | None = None
 
@@ -239,12 +233,8 @@ class StreamWriter:
             self._begin_block(block)
         if not block.prefix:
             return
-        if block.arguments is not None:
-            rest = block.arguments.end()
-            if rest is None:
-                self._broken = block.start.name
-            elif rest:
-                self._out.append(f"{block.prefix}{quoted(rest)}}}}}\n\n")
+        if block.arguments is not None and (rest := block.arguments.end()):
+            self._out.append(f"{block.prefix}{quoted(rest)}}}}}\n\n")
         if block.start.kind == "thinking":
             self._send_delta({"type": "signature_delta", "signature": block.signature or FOREIGN})
         self._send("content_block_stop", {"type": "content_block_stop", "index": self._next})
@@ -256,11 +246,8 @@ class StreamWriter:
         self._go_on()
         finish = self._finish
         reason, sequence = (finish.reason, finish.sequence) if finish is not None else (None, None)
-        if self._broken is not None and reason not in _CUT:
-            self._fail(broken(f"the model called {self._broken} with arguments that are no JSON object"))
-            return
-        told, sequence = stop_reason(reason, sequence, self._kinds)
-        delta = {"stop_reason": told, "stop_sequence": sequence}
+        word, sequence = stop_reason(reason, sequence, self._kinds)
+        delta = {"stop_reason": word, "stop_sequence": sequence}
         self._send("message_delta", {"type": "message_delta", "delta": delta, "usage": counts(self._usage)})
         self._out.append(_STOP)
         self._close()
