@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from ccproxy.lightllm.codecs import REQUEST_READERS
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.flavour import FLAVOURS
-from ccproxy.lightllm.loss import Untranslatable
+from ccproxy.lightllm.loss import Untranslatable, sift
 from ccproxy.lightllm.memory import Memory
 from ccproxy.lightllm.plan import Asked
+from ccproxy.lightllm.prompt import Prompt, Thought, Tool
 from ccproxy.lightllm.translate import Leg, Translated, translate_request
 from tests.lightllm.recordings import recordings
 from tests.lightllm.translate.bodies import body_of
@@ -106,6 +108,32 @@ def test_no_provider_gets_what_it_would_refuse_of_recorded_requests(client: Dial
             faults[recording.name] = wrong
     assert faults == {}
     assert translated > total * 0.6
+
+
+@each_pair
+def test_recorded_requests_keep_their_turns_and_tools(client: Dialect, target: Dialect) -> None:
+    """But for what the table of losses takes, and thoughts without a signature."""
+
+    def kept(prompt: Prompt) -> tuple[object, object]:
+        turns = [
+            replace(turn, parts=tuple(p for p in turn.parts if not isinstance(p, Thought))) for turn in prompt.turns
+        ]
+        tools = [(tool.name, tool.description or "") for tool in prompt.tools if isinstance(tool, Tool)]
+        return core(replace(prompt, turns=tuple(turns)), exact=False)["turns"], tools
+
+    model = "claude-opus-4-8" if target is Dialect.ANTHROPIC else "some-model"
+    for recording in recordings():
+        if recording.dialect is not client or recording.request is None:
+            continue
+        asked = Asked("m", True) if client is Dialect.GOOGLE else Asked()
+        body = json.loads(recording.request)
+        try:
+            there = sent(body, client, asked, target, model)
+        except Untranslatable:
+            continue
+        given, _ = sift(REQUEST_READERS[client].read(body, asked), target)
+        asked = Asked("m", True) if target is Dialect.GOOGLE else Asked()
+        assert kept(REQUEST_READERS[target].read(there.body, asked)) == kept(given), recording.name
 
 
 def test_recorded_requests_are_read_in_full() -> None:

@@ -64,7 +64,7 @@ class StreamReader:
             return self._fail(broken("the provider sent a chunk that is no JSON object"))
         out: list[Event] = []
         choices = chunk.get("choices")
-        if not self._begun and (choices or chunk.get("id")):
+        if not self._begun and (choices or chunk.get("id") or chunk.get("usage") or "x_groq" in chunk):
             self._begun = True
             out.append(begin_of(chunk))
         if choices and isinstance(choices, list):
