@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -40,7 +41,7 @@ async def knock(
     scope = {
         "type": "http",
         "method": "POST",
-        "path": "/mcp",
+        "path": unquote(path.decode()),
         "raw_path": path,
         "headers": [*([(b"host", host)] if host is not None else []), *headers],
         "server": server,
