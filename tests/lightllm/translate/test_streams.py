@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,12 +12,17 @@ from ccproxy.lightllm import sse
 from ccproxy.lightllm.codecs import STREAM_READERS
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.events import Event
+from ccproxy.lightllm.failure import Failure, encode_failure, encode_stream_failure
+from ccproxy.lightllm.memory import Memory
+from ccproxy.lightllm.translate import AnswerTranslator
 from tests.lightllm.translate import grammar, wire
 from tests.lightllm.translate.equivalence import differences
 from tests.lightllm.translate.exchange import buffered, plan, translated
 from tests.lightllm.translate.fold import Folded, Unfoldable, document, fold, fold_document
 from tests.lightllm.translate.models import invalid_document, invalid_events
+from tests.lightllm.translate.pieces import events
 from tests.lightllm.translate.samples import DIALECTS, IDS, PAIRS, Sample, recorded, scripts, some_of
+from tests.lightllm.translate.scripted import Say, Script, stream
 
 each_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=IDS)
 each_dialect = pytest.mark.parametrize("source", DIALECTS)
@@ -25,8 +31,8 @@ each_dialect = pytest.mark.parametrize("source", DIALECTS)
 def read(sample: Sample) -> list[Event]:
     """The stream as its dialect's reader tells it."""
     reader = STREAM_READERS[sample.dialect]()
-    events = [event for each in sse.SseParser().feed(sample.stream + b"\n\n") for event in reader.feed(each)]
-    return events + reader.end()
+    told = [event for each in sse.SseParser().feed(sample.stream + b"\n\n") for event in reader.feed(each)]
+    return told + reader.end()
 
 
 def said(sample: Sample, target: Dialect, out: bytes, *, array: bool = False) -> list[str]:
@@ -143,6 +149,42 @@ def test_a_google_provider_may_stream_an_array(target: Dialect) -> None:
         chunks = [event.data for event in sse.SseParser().feed(sample.stream)]
         out = translated(plan(Dialect.GOOGLE, target), [b"[" + b",\n".join(chunks) + b"]"])
         assert said(sample, target, out) == []
+
+
+@each_pair
+def test_an_error_in_place_of_an_answer_is_told(source: Dialect, target: Dialect) -> None:
+    """Some servers send it with status 200; as a stream's only event, or as a document."""
+    failure = Failure(429, "rate_limit", "come back tomorrow", code="rate_limit_exceeded")
+    for data in (encode_failure(source, failure), encode_stream_failure(source, failure)):
+        translator = AnswerTranslator(plan(source, target), Memory())
+        out = b"".join(translator.feed(data) + translator.end())
+        found = wire.check(target, out)
+        assert found.breaches == [] and found.failed and not found.complete
+        folded = fold(target, out)
+        assert folded.stop == "error" and "come back tomorrow" in folded.error
+        assert translator.failure is not None and translator.failure.kind == "rate_limit"
+        assert buffered(plan(source, target, stream=False), [data]) is None
+
+
+@each_pair
+def test_text_is_passed_on_at_once(source: Dialect, target: Dialect) -> None:
+    """With each of the provider's events goes what it says, and with the first one a beginning."""
+    words = [f"word{number:04}" for number in range(30)]
+    translator = AnswerTranslator(plan(source, target), Memory())
+    begun, told = b"", 0
+    for event in events(stream(source, Script([Say("".join(words))], step=8))):
+        out = b"".join(translator.feed(event))
+        begun = begun or (out if target is not Dialect.GOOGLE or b"word" in event else b"-")
+        assert begun, "nothing is said to the first event"
+        came, went = (re.findall(rb"word\d{4}", b"".join(map(new, events(data)))) for data in (event, out))
+        assert went == came
+        told += len(went)
+    assert told == len(words)
+
+
+def new(event: bytes) -> bytes:
+    """An event of a stream, but for what repeats earlier ones."""
+    return b"" if b"done" in event or b"completed" in event else event
 
 
 def test_a_failed_answer_says_what_the_provider_said() -> None:
