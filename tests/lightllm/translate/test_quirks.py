@@ -93,6 +93,32 @@ def repeat_heads(events: Events) -> Events:
     return events
 
 
+def blank_heads(events: Events) -> Events:
+    for event in events:
+        for call in calls(event):
+            if "id" not in call:
+                call.update(id="", type="function")
+                call["function"]["name"] = None
+    return events
+
+
+def usage_each_time(events: Events) -> Events:
+    usage = events[-1]["usage"]
+    for number, event in enumerate(events[:-1]):
+        event["usage"] = {**usage, "completion_tokens": min(number, usage["completion_tokens"])}
+    return events
+
+
+def finish_with_text(events: Events) -> Events:
+    *early, last, finish, usage = events
+    last["choices"][0]["finish_reason"] = finish["choices"][0]["finish_reason"]
+    return [*early, last, usage]
+
+
+def choices_with(**values: object) -> Quirk:
+    return each(lambda event: [choice.update({**values, **choice}) for choice in event["choices"]])
+
+
 def usage_with_finish(events: Events) -> Events:
     *early, finish, last = events
     return [*early, {**finish, "usage": last["usage"]}]
@@ -133,6 +159,21 @@ CHAT: dict[str, Quirk] = {
     "a name that comes late": name_late,
     "arguments at once": arguments_at_once,
     "id and name each time": repeat_heads,
+    "blank ids and no names afterwards": blank_heads,
+    "no type of calls": each(lambda event: [call.pop("type", None) for call in calls(event)]),
+    "null arguments": each(
+        lambda event: [
+            call["function"].update(arguments=call["function"]["arguments"] or None) for call in calls(event)
+        ]
+    ),
+    "an empty finish reason": each(
+        lambda event: [choice.update(finish_reason=choice["finish_reason"] or "") for choice in event["choices"]]
+    ),
+    "the finish reason with the last piece": finish_with_text,
+    "logprobs and filters": choices_with(
+        logprobs=None, content_filter_results={"hate": {"filtered": False}}, stop_reason=None
+    ),
+    "usage each time": usage_each_time,
     "usage with the finish reason": usage_with_finish,
     "usage of Groq": usage_of_groq,
     "usage first": usage_first,
