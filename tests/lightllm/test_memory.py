@@ -16,7 +16,8 @@ def test_only_the_provider_that_gave_it_gets_it_back() -> None:
 
 
 def test_a_client_may_trim_the_text_that_it_brings_back() -> None:
-    assert text_key("Hello\n") == text_key(" Hello") != text_key("Hello!")
+    assert text_key("Hello\n", "a") == text_key(" Hello", "a") != text_key("Hello!", "a")
+    assert text_key("Hello", "a") != text_key("Hello", "b")
 
 
 def test_it_holds_no_more_than_its_limit_and_forgets_what_was_not_used() -> None:

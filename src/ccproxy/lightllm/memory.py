@@ -2,8 +2,9 @@
 
 Thinking comes with a signature that its provider wants back byte for byte, three turns later, and another provider
 must never see. A client of another dialect has no place for it, so it stays here, under a name that the client does
-bring back: the id of a tool call, else a hash of the visible text. What was thought before that call or text is kept
-with it, and so is a signature of its own.
+bring back: the id of a tool call, else a hash of the visible text and of its place in the conversation, because models
+say the same few words again and again. What was thought before that call or text is kept with it, and so is a signature
+of its own.
 
 >>> memory = Memory()
 >>> memory.remember("gemini", call_key("call_1"), Kept((), "c2ln"))
@@ -50,9 +51,13 @@ def call_key(call_id: str) -> str:
     return f"call:{call_id}"
 
 
-def text_key(text: str) -> str:
-    """The name of what belongs to a text. White space at its ends, which clients trim, does not matter."""
-    return f"text:{hashlib.sha256(text.strip().encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+def text_key(text: str, place: str) -> str:
+    """The name of what belongs to a text. White space at its ends, which clients trim, does not matter.
+
+    ``place``: where in its conversation it was said, as ``remember`` has it.
+    """
+    said = f"{place}\n{text.strip()}"
+    return f"text:{hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 class Memory:

@@ -48,5 +48,7 @@ class Plan:
     signed: bool = False
     """The client's own provider answers (``echo``, an agent): its signatures are shown, and thoughts of which there is
     nothing else. Otherwise signatures are another provider's, and ``memory.FOREIGN`` stands where one is expected."""
+    place: str = ""
+    """Where in the conversation the answer stands (``remember``)."""
     asked: Mapping[str, object] = field(default_factory=dict)
     """The client's body; a Responses answer repeats settings of it."""

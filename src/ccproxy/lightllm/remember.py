@@ -1,11 +1,15 @@
 """Between ``Memory`` and the two halves of a translation: what an answer leaves there, what a request gets back.
 
-A thought with a signature belongs to the next call or text after it; that is found again by the call's id or the
-text, so nothing is asked of the client but to bring back what it was shown.
+A thought with a signature belongs to the next call or text after it; that is found again by the call's id, or by the
+text and its place: what the user had said before it, or which calls had been answered, and what the assistant had said
+before that. So nothing is asked of the client but to bring back what it was shown.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -14,7 +18,7 @@ from ccproxy.lightllm.events import BlockDelta, BlockKind, BlockSignature, Block
 from ccproxy.lightllm.memory import Kept, Memory, call_key, text_key
 from ccproxy.lightllm.names import restore_id
 from ccproxy.lightllm.plan import Plan
-from ccproxy.lightllm.prompt import Call, Part, Prompt, Text, Thought, Turn
+from ccproxy.lightllm.prompt import Call, Part, Prompt, Result, Text, Thought, Turn
 
 _TEXT_LIMIT: Final = 4 << 20
 """Longest text or thought, in characters, that is remembered."""
@@ -76,7 +80,7 @@ class Remembering:
                 self._keep(call_key(restore_id(block.id)), block.signature)
             case "text":
                 if text := "".join(block.pieces).strip():
-                    self._keep(text_key(text), block.signature)
+                    self._keep(text_key(text, self._plan.place), block.signature)
             case "refusal":
                 pass
 
@@ -86,19 +90,66 @@ class Remembering:
             self._thoughts.clear()
 
 
-def recalled(prompt: Prompt, provider: str, memory: Memory) -> Prompt:
+class _Places:
+    """The places of a conversation's answers, named turn by turn.
+
+    What results say is no part of a name, nor what the system says: clients shorten the ones and move the others.
+    """
+
+    def __init__(self) -> None:
+        self._heard: list[str] = []
+        self._said = ""
+        self._place = ""
+        self._times: Counter[str] = Counter()
+
+    def hear(self, turn: Turn) -> None:
+        """The user speaks."""
+        if turn.role == "user":
+            self._heard += (part.call_id for part in turn.parts if isinstance(part, Result))
+            self._heard += (part.text.strip() if isinstance(part, Text) else "" for part in turn.parts)
+
+    def place(self) -> str:
+        """Where the next turn stands if it is the assistant's."""
+        if self._heard or not self._place:
+            around = "\n".join((self._said, *self._heard)).encode("utf-8", "surrogatepass")
+            name = hashlib.sha256(around).hexdigest()[:32]
+            self._times[name] += 1
+            self._place = f"{name} {self._times[name]}"
+            self._heard = []
+        return self._place
+
+    def say(self, parts: Iterable[Part]) -> None:
+        """The assistant does."""
+        for part in parts:
+            match part:
+                case Call():
+                    self._said = part.id
+                case Text(text) if text.strip():
+                    self._said = text.strip()
+                case _:
+                    pass
+
+
+def recalled(prompt: Prompt, provider: str, memory: Memory) -> tuple[Prompt, str]:
     """The prompt with what ``provider`` gave, byte for byte, in the place of what the client could bring back of it.
 
     Signatures that came with the client's own body are of its dialect, and so of another provider: they are dropped.
+    The place of the answer to it is for ``Plan``.
     """
-    turns = tuple(
-        Turn(turn.role, tuple(_restored(turn, provider, memory)), turn.at) if turn.role == "assistant" else turn
-        for turn in prompt.turns
-    )
-    return replace(prompt, turns=turns)
+    places = _Places()
+    turns: list[Turn] = []
+    for turn in prompt.turns:
+        if turn.role == "assistant":
+            parts = tuple(_restored(turn, places.place(), provider, memory))
+            turns.append(Turn(turn.role, parts, turn.at))
+            places.say(turn.parts)
+        else:
+            turns.append(turn)
+            places.hear(turn)
+    return replace(prompt, turns=tuple(turns)), places.place()
 
 
-def _restored(turn: Turn, provider: str, memory: Memory) -> list[Part]:
+def _restored(turn: Turn, place: str, provider: str, memory: Memory) -> list[Part]:
     parts: list[Part] = []
     pending: list[Thought] = []
     for part in turn.parts:
@@ -111,7 +162,7 @@ def _restored(turn: Turn, provider: str, memory: Memory) -> list[Part]:
             case Call():
                 key = call_key(part.id)
             case Text() if part.text.strip():
-                key = text_key(part.text)
+                key = text_key(part.text, place)
             case _:
                 pass
         kept = memory.recall(provider, key) if key else None

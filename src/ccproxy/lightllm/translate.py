@@ -73,7 +73,8 @@ def translate_request(
     """Translate a request. Raises BadRequest, naming the field, for what cannot be read or must not be left out."""
     target = leg.flavour.dialect
     read = REQUEST_READERS[client].read(body, asked)
-    prompt = replace(recalled(_with_own_ids(read), leg.provider, memory), model=leg.model)
+    prompt, place = recalled(_with_own_ids(read), leg.provider, memory)
+    prompt = replace(prompt, model=leg.model)
     prompt, warnings = sift(prompt, target)
     names = Names(target)
     prompt = _fitted(prompt, names, target)
@@ -93,6 +94,7 @@ def translate_request(
         stream_usage=read.stream_usage,
         custom=custom,
         names=names,
+        place=place,
         asked=body,
     )
     return Translated(REQUEST_WRITERS[target].write(prompt, leg.flavour), plan, warnings)

@@ -166,6 +166,22 @@ def test_no_other_provider_gets_them(provider: Dialect, other: Dialect, dialect:
     assert _signatures(data, "two") == [found for _, _, found in scripted(other, [later]) if found]
 
 
+@pytest.mark.parametrize(("provider", "dialect"), SIGNED_PAIRS, ids=SIGNED_IDS)
+def test_the_same_words_in_another_conversation_bring_nothing_along(provider: Dialect, dialect: Dialect) -> None:
+    memory = Memory()
+    signed = signature("one", 1)
+    one, other = Client(dialect), Client(dialect)
+    one.ask("first")
+    said = [Say("Done.", signed)] if provider is Dialect.GOOGLE else [Think("Hm.", signed), Say("Done.")]
+    answer(one, ask(one, provider, "one", memory), stream(provider, Script(said)), memory)
+    other.ask("second")
+    answer(other, ask(other, provider, "one", memory), stream(provider, Script([Say("Done.")])), memory)
+    other.ask("and now?")
+    assert signed not in json.dumps(ask(other, provider, "one", memory).body)
+    one.ask("and now?")
+    assert signed in json.dumps(ask(one, provider, "one", memory).body)
+
+
 def _renamed(call: Use) -> Use:
     return Use(f"other_{call.id}", call.name, call.arguments, call.signature)
 
