@@ -28,7 +28,7 @@ from tests.lightllm.translate.talk import Talk, common, model_for, prompt_of, ta
 
 each_pair = pytest.mark.parametrize(("client", "target"), PAIRS, ids=IDS)
 some = settings(
-    max_examples=100 if FULL else 12,
+    max_examples=100 if FULL else 8,
     deadline=None,
     derandomize=True,
     database=None,
