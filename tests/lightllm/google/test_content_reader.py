@@ -97,7 +97,10 @@ def test_what_only_google_knows(value: Any) -> None:
         ({"error": "bad", "code": 1}, '{"error":"bad","code":1}', True),
         ({"error": None}, '{"error":null}', False),
         ({"output": "a", "error": "b"}, '{"output":"a","error":"b"}', False),
-        ({"result": "ä"}, '{"result":"ä"}', False),
+        ({"result": "ä"}, "ä", False),
+        ({"result": {"a": 1}}, '{"a":1}', False),
+        ({"result": None}, "", False),
+        ({"result": "ä", "more": 1}, '{"result":"ä","more":1}', False),
         ({}, "", False),
     ],
 )

@@ -198,6 +198,8 @@ def test_signatures() -> None:
         ("{}", False, {"output": "{}"}),
         ("{broken", False, {"output": "{broken"}),
         ('{"output": "x"}', False, {"output": '{"output": "x"}'}),
+        ('{"result": "x"}', False, {"output": '{"result": "x"}'}),
+        ('{"result": "x", "a": 1}', False, {"result": "x", "a": 1}),
         ('{"error": "x", "a": 1}', False, {"output": '{"error": "x", "a": 1}'}),
         ('{"id": 12345678901234567890}', False, {"output": '{"id": 12345678901234567890}'}),
         ('{"x": 1e999}', False, {"output": '{"x": 1e999}'}),

@@ -197,13 +197,14 @@ def _result(response: Json, role: Role, at: str, calls: _Calls) -> Result:
 def _said(response: Json) -> tuple[str, bool]:
     """The text of a function's response, and whether it is an error.
 
-    ``output`` and ``error`` are the fields that the API knows; without them the whole is the output.
+    ``output`` and ``error`` are the fields that the API knows; ``result`` is what google-genai calls a function's value
+    (automatic function calling, 3.4.0). Where another field stands beside one of them the whole is the output.
     """
     error = response.get("error")
     is_error = bool(error) and "output" not in response
     value: object = response
     if len(response) == 1:
-        value = response.get("output", error if is_error else response)
+        value = response.get("output", response.get("result", error if is_error else response))
     if value is None or not response:
         return "", is_error
     return value if isinstance(value, str) else compact(value), is_error

@@ -152,7 +152,7 @@ def _sign(contents: list[_Content]) -> None:
 
 
 def _response(text: str, result: Result) -> Part:
-    """``output`` and ``error`` have a meaning; an object without them is the output itself."""
+    """``output``, ``error`` and a ``result`` alone have a meaning; an object without them is the output itself."""
     if result.is_error:
         return {"error": text}
     if text.lstrip()[:1] == "{":
@@ -160,8 +160,8 @@ def _response(text: str, result: Result) -> Part:
             value = parse(text)
         except ValueError:
             value = None
-        if isinstance(value, dict) and value and "output" not in value and "error" not in value and _exact(value):
-            return value
+        if isinstance(value, dict) and value and not value.keys() & {"output", "error"} and _exact(value):
+            return value if value.keys() != {"result"} else {"output": text}
     return {"output": text}
 
 
