@@ -5,8 +5,9 @@ Each package has these modules, with these members:
 ====================  =============================================================================================
 ``request_reader``    ``read(body, asked) -> Prompt``: raises BadRequest, naming the field, for a body that no server
                       of the dialect would take
-``request_writer``    ``write(prompt, flavour) -> dict``: a prompt that ``loss.sift`` has passed; key order is the
-                      dialect's usual one
+``request_writer``    ``write(prompt, flavour, warn) -> dict``: a prompt that ``loss.sift`` has passed; key order is the
+                      dialect's usual one. ``warn`` is told what else is left out or changed, once for each kind; a
+                      mere change of notation is not told
 ``stream_reader``     ``StreamReader()`` with ``feed(event) -> list[Event]`` for each server-sent event and
                       ``end() -> list[Event]`` once, when no more will come
 ``stream_writer``     ``StreamWriter(plan)`` with ``write(events) -> bytes``, empty if there is nothing to send
@@ -50,7 +51,7 @@ from ccproxy.lightllm.openai_responses import request_writer as openai_responses
 from ccproxy.lightllm.openai_responses import response as openai_responses_response
 from ccproxy.lightllm.openai_responses import stream_reader as openai_responses_stream_reader
 from ccproxy.lightllm.openai_responses import stream_writer as openai_responses_stream_writer
-from ccproxy.lightllm.plan import Asked, Plan
+from ccproxy.lightllm.plan import Asked, Plan, Warn
 from ccproxy.lightllm.prompt import Prompt
 
 
@@ -59,7 +60,7 @@ class RequestReader(Protocol):
 
 
 class RequestWriter(Protocol):
-    def write(self, prompt: Prompt, flavour: Flavour, /) -> dict[str, object]: ...
+    def write(self, prompt: Prompt, flavour: Flavour, warn: Warn, /) -> dict[str, object]: ...
 
 
 class StreamReader(Protocol):

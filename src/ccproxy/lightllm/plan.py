@@ -1,13 +1,20 @@
-"""What the translation of an answer needs to know of its request."""
+"""What a translation needs to know beside the request: of its path, of the answer, of whom to tell what is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.names import Names
+
+type Warn = Callable[[str], None]
+"""Takes what a request writer changed or left out: ``FIELD: what was done, and why``, by the client's field."""
+
+
+def untold(warning: str) -> None:
+    """A ``Warn`` for whoever wants to know nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -64,7 +65,7 @@ class Translated:
     body: dict[str, object]
     plan: Plan
     warnings: tuple[str, ...]
-    """What was left out, a line each."""
+    """What was left out or changed, a line for each kind: the first field stands for the others."""
 
 
 def translate_request(
@@ -97,7 +98,21 @@ def translate_request(
         place=place,
         asked=body,
     )
-    return Translated(REQUEST_WRITERS[target].write(prompt, leg.flavour), plan, warnings)
+    told: dict[str, str] = {}
+
+    def warn(warning: str) -> None:
+        told.setdefault(_kind(warning), warning)
+
+    for warning in warnings:
+        warn(warning)
+    written = REQUEST_WRITERS[target].write(prompt, leg.flavour, warn)
+    return Translated(written, plan, tuple(told.values()))
+
+
+def _kind(warning: str) -> str:
+    """What warnings of one kind have in common: all but the numbers in ``messages.3.content.0``."""
+    field, _, said = warning.partition(": ")
+    return f"{re.sub(r'[0-9]+', '', field)}: {said}"
 
 
 def _with_own_ids(prompt: Prompt) -> Prompt:

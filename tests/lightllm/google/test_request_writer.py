@@ -16,7 +16,7 @@ from ccproxy.lightllm.flavour import FLAVOURS
 from ccproxy.lightllm.google.content_writer import UNSIGNED
 from ccproxy.lightllm.google.request_reader import read
 from ccproxy.lightllm.google.request_writer import write
-from ccproxy.lightllm.plan import Asked
+from ccproxy.lightllm.plan import Asked, untold
 from ccproxy.lightllm.prompt import (
     Call,
     CustomTool,
@@ -43,7 +43,7 @@ F, G = Tool("f", "does f", {"type": "object", "properties": {}}), Tool("g")
 
 
 def written(prompt: Prompt, flavour: str = "google") -> dict[str, Any]:
-    body = write(prompt, FLAVOURS[flavour])
+    body = write(prompt, FLAVOURS[flavour], untold)
     for content in body["contents"]:  # type: ignore[attr-defined]
         types.Content.model_validate(content)
     for tool in body.get("tools", ()):  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from ccproxy.errors import BadRequest
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.openai_chat.request_reader import read
 from ccproxy.lightllm.openai_chat.request_writer import write
-from ccproxy.lightllm.plan import Asked
+from ccproxy.lightllm.plan import Asked, untold
 from ccproxy.lightllm.prompt import (
     Call,
     CustomTool,
@@ -48,11 +48,11 @@ def system(*texts: str) -> Turn:
 
 
 def messages(*turns: Turn, flavour: Flavour = COMPATIBLE) -> Any:
-    return write(Prompt("m", turns), flavour)["messages"]
+    return write(Prompt("m", turns), flavour, untold)["messages"]
 
 
 def settings(flavour: Flavour = COMPATIBLE, model: str = "m", **given: Any) -> dict[str, Any]:
-    body = write(Prompt(model, (HI,), **given), flavour)
+    body = write(Prompt(model, (HI,), **given), flavour, untold)
     assert list(body)[:2] == ["model", "messages"] and body["messages"] == [USER]
     return {key: value for key, value in body.items() if key not in ("model", "messages")}
 
@@ -278,11 +278,11 @@ def test_response_format(output: OutputFormat, written: object) -> None:
 
 
 def test_json_of_any_shape_has_to_be_asked_for_in_words() -> None:
-    asked = write(Prompt("m", (HI,), output=OutputFormat()), OPENAI)
+    asked = write(Prompt("m", (HI,), output=OutputFormat()), OPENAI, untold)
     assert asked["messages"] == [{"role": "developer", "content": "Answer in JSON."}, USER]
     assert asked["response_format"] == {"type": "json_object"}
     told = Turn("user", (Text("as Json, please"), IMAGE))
-    assert len(write(Prompt("m", (told,), output=OutputFormat()), OPENAI)["messages"]) == 1  # type: ignore[arg-type]
+    assert len(write(Prompt("m", (told,), output=OutputFormat()), OPENAI, untold)["messages"]) == 1  # type: ignore[arg-type]
 
 
 THINKING = replace(COMPATIBLE, reasoning="thinking")
@@ -387,5 +387,5 @@ def test_a_request_comes_back_as_it_was() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    written = write(read(body, Asked()), COMPATIBLE)
+    written = write(read(body, Asked()), COMPATIBLE, untold)
     assert json.dumps(written) == json.dumps(body)

@@ -14,13 +14,15 @@ from typing import Final
 
 from ccproxy.lightllm.anthropic.blocks import cache_control, text_block, write_blocks
 from ccproxy.lightllm.anthropic.cache import bound_marks
-from ccproxy.lightllm.anthropic.schema import enforced
+from ccproxy.lightllm.anthropic.schema import Enforced, enforced
 from ccproxy.lightllm.anthropic.thinking import Thinking, plan_thinking
 from ccproxy.lightllm.anthropic.toolbox import called_tools, write_choice, write_tools
 from ccproxy.lightllm.anthropic.turns import Conversation, arrange
 from ccproxy.lightllm.flavour import Flavour
+from ccproxy.lightllm.left_out import leave_out_choice, leave_out_sampling
 from ccproxy.lightllm.models import COMPATIBLE, Abilities, abilities, default_max_tokens
-from ccproxy.lightllm.prompt import OutputFormat, Prompt, Sampling, Text, Turn
+from ccproxy.lightllm.plan import Warn, untold
+from ccproxy.lightllm.prompt import File, OutputFormat, Prompt, Result, Sampling, Text, Turn
 
 CONTINUE: Final = Turn("user", (Text("Continue."),))
 _USER_LIMIT: Final = 256
@@ -29,15 +31,19 @@ _TOP_P_THINKING: Final = 0.95
 """Least ``top_p`` while the model thinks ("Extended thinking", "Feature compatibility")."""
 
 
-def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
+def write(prompt: Prompt, flavour: Flavour, warn: Warn = untold) -> dict[str, object]:
     """Write a prompt that ``loss.sift`` has passed. Raises BadRequest for files and arguments that cannot be sent."""
     model = _model(prompt.model, flavour)
-    conversation = _ended(arrange(prompt.turns, system_turns=model.system_turns), model)
-    tools = write_tools(prompt, schemas=model.schemas)
-    choice = write_choice(prompt, forced=model.forced_tools) if tools else None
-    if not tools and (tools := called_tools(conversation)):
-        choice = {"type": "none"}
-    max_tokens = _max_tokens(prompt, model)
+    arranged = arrange(prompt.turns, system_turns=model.system_turns)
+    conversation = _ended(arranged, model, prompt.model, warn)
+    tools = write_tools(prompt, warn, schemas=model.schemas)
+    choice = write_choice(prompt, warn, forced=model.forced_tools) if tools else None
+    if not tools:
+        if prompt.tool_choice is not None:
+            leave_out_choice(prompt.tool_choice, warn)
+        if tools := called_tools(conversation):
+            choice = {"type": "none"}
+    max_tokens = _max_tokens(prompt, model, warn)
     thinking = plan_thinking(
         prompt.reasoning,
         model,
@@ -46,7 +52,9 @@ def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
         begun=conversation.unthought,
         display=flavour.adaptive,
     )
-    schema = enforced(prompt.output.schema) if prompt.output and prompt.output.schema and model.schemas else None
+    for note in (*arranged.notes, *thinking.notes):
+        warn(note)
+    schema = _schema(prompt.output, model, warn) if prompt.output is not None else None
     told = [_in_words(prompt.output)] if prompt.output is not None and schema is None else []
     body: dict[str, object] = {
         "model": prompt.model,
@@ -57,14 +65,15 @@ def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
         "tool_choice": choice,
         "thinking": thinking.config,
         "output_config": _output_config(thinking, schema.schema if schema is not None else None),
-        **_sampling(prompt.sampling, model, thinking),
-        "stop_sequences": [sequence for sequence in prompt.stop if sequence.strip()],
-        "metadata": {"user_id": prompt.user} if prompt.user and len(prompt.user) <= _USER_LIMIT else None,
+        **_sampling(prompt, model, thinking, warn),
+        "stop_sequences": _stop(prompt.stop, warn),
+        "metadata": _metadata(prompt.user, warn),
         "cache_control": cache_control(prompt.cache) if prompt.cache is not None else None,
         "stream": prompt.stream,
     }
     body = {key: value for key, value in body.items() if value or type(value) in (int, float)}
-    bound_marks(body)
+    bound_marks(body, warn)
+    _warn_of_inner_marks(prompt, warn)
     return body
 
 
@@ -77,35 +86,88 @@ def _model(name: str, flavour: Flavour) -> Abilities:
     )
 
 
-def _max_tokens(prompt: Prompt, model: Abilities) -> int:
+def _max_tokens(prompt: Prompt, model: Abilities, warn: Warn) -> int:
     if prompt.max_tokens is None:
         return default_max_tokens(prompt.model)
-    return prompt.max_tokens if model.output_limit is None else min(prompt.max_tokens, model.output_limit)
+    if model.output_limit is None or prompt.max_tokens <= model.output_limit:
+        return prompt.max_tokens
+    warn(f"max_tokens: {model.output_limit} instead of {prompt.max_tokens}, {prompt.model} writes no more")
+    return model.output_limit
 
 
-def _ended(conversation: Conversation, model: Abilities) -> Conversation:
+def _ended(conversation: Conversation, model: Abilities, name: str, warn: Warn) -> Conversation:
     """With a last turn that the model takes; the text of one that it continues may not end in white space."""
     last = conversation.turns[-1]
     if last.role != "assistant":
         return conversation
     if not model.prefill:
+        warn(f'{last.at or "messages"}: "Continue." is said behind it, {name} does not continue an answer by itself')
         return replace(conversation, turns=(*conversation.turns, CONTINUE))
     end = last.parts[-1]
     if not isinstance(end, Text):
         return conversation
+    if end.text != end.text.rstrip():
+        warn(f"{last.at or 'messages'}: the white space at its end is left out, an answer to continue must not have it")
     trimmed = replace(last, parts=(*last.parts[:-1], replace(end, text=end.text.rstrip())))
     return replace(conversation, turns=(*conversation.turns[:-1], trimmed))
 
 
-def _sampling(asked: Sampling, model: Abilities, thinking: Thinking) -> dict[str, object]:
+def _sampling(prompt: Prompt, model: Abilities, thinking: Thinking, warn: Warn) -> dict[str, object]:
+    asked = prompt.sampling
     if not model.sampling:
+        leave_out_sampling(asked, f"{prompt.model} takes none", warn)
         return {}
-    temperature = None if asked.temperature is None else min(asked.temperature, 1.0)
     if thinking.on:
         top_p = asked.top_p if asked.top_p is not None and asked.top_p >= _TOP_P_THINKING else None
+        kept = () if top_p is None else ("top_p",)
+        leave_out_sampling(asked, "the model refuses it while it thinks", warn, kept=kept)
         return {"top_p": top_p}
-    both = model.both or temperature is None
-    return {"temperature": temperature, "top_p": asked.top_p if both else None, "top_k": asked.top_k}
+    temperature = asked.temperature
+    if temperature is not None and temperature > 1:
+        warn(f"temperature: 1 instead of {temperature}, more is refused")
+        temperature = 1.0
+    if model.both or temperature is None:
+        return {"temperature": temperature, "top_p": asked.top_p, "top_k": asked.top_k}
+    leave_out_sampling(Sampling(top_p=asked.top_p), f"{prompt.model} does not take it beside temperature", warn)
+    return {"temperature": temperature, "top_k": asked.top_k}
+
+
+def _stop(asked: tuple[str, ...], warn: Warn) -> list[str]:
+    kept = [sequence for sequence in asked if sequence.strip()]
+    if len(kept) < len(asked):
+        warn("stop: sequences of white space are left out, they are refused")
+    return kept
+
+
+def _metadata(user: str | None, warn: Warn) -> dict[str, object] | None:
+    if not user:
+        return None
+    if len(user) > _USER_LIMIT:
+        warn(f"user: left out, the provider takes no more than {_USER_LIMIT} characters")
+        return None
+    return {"user_id": user}
+
+
+def _warn_of_inner_marks(prompt: Prompt, warn: Warn) -> None:
+    results = (part for turn in prompt.turns for part in turn.parts if isinstance(part, Result))
+    inner = (part for result in results for part in result.content if isinstance(part, Text | File))
+    if (marked := next((part for part in inner if part.cache is not None), None)) is not None:
+        warn(f"{marked.at or 'messages'}: its cache mark is left out, only the whole result has one")
+
+
+def _schema(output: OutputFormat, model: Abilities, warn: Warn) -> Enforced | None:
+    """The schema that the model enforces. None: it is told in words."""
+    at = output.at or "output"
+    schema = enforced(output.schema) if output.schema and model.schemas else None
+    if schema is None:
+        what = "the schema" if output.schema else "that the answer is JSON"
+        warn(f"{at}: {what} is told in words, the model cannot be held to it")
+        return None
+    if schema.told:
+        warn(f"{at}: {', '.join(schema.told)} are told in words, the model cannot be held to them")
+    if output.description:
+        warn(f"{at}: the description is left out, there is no place for it")
+    return schema
 
 
 def _output_config(thinking: Thinking, schema: Mapping[str, object] | None) -> dict[str, object]:

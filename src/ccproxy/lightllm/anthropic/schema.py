@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 OPTIONAL_LIMIT: Final = 24
@@ -39,6 +39,8 @@ class Enforced:
     schema: dict[str, object]
     optional: int
     unions: int
+    told: tuple[str, ...] = field(default=(), compare=False)
+    """Keywords that are only told, in descriptions."""
 
 
 class _Unsaid(Exception):
@@ -54,7 +56,7 @@ def enforced(schema: Mapping[str, object]) -> Enforced | None:
             return None
     except (_Unsaid, RecursionError):
         return None
-    return Enforced(found, made.optional, made.unions)
+    return Enforced(found, made.optional, made.unions, tuple(made.told))
 
 
 def object_schema(schema: Mapping[str, object] | None) -> dict[str, object]:
@@ -79,6 +81,7 @@ class _Making:
     def __init__(self) -> None:
         self.optional = 0
         self.unions = 0
+        self.told: dict[str, None] = {}
 
     def schema(self, value: object, depth: int) -> dict[str, object]:
         if not isinstance(value, dict) or depth > _DEPTH_LIMIT:
@@ -115,6 +118,7 @@ class _Making:
             case _ if _plain(key, value):
                 found[key] = value
             case _ if key not in _NOT_TOLD:
+                self.told[key] = None
                 told.append(f"{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
 
     def close(self, value: Mapping[str, object], found: dict[str, object]) -> None:

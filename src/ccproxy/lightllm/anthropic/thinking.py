@@ -11,7 +11,7 @@ model takes what is in ``models``. What the API refuses is never written:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ccproxy.errors import BadRequest
@@ -29,6 +29,8 @@ BUDGETS: Final[dict[Effort, int]] = {
 }
 """Tokens for an effort where there are only budgets, and the reverse: an effort up to its budget."""
 LEAST_BUDGET: Final = 1024
+_FORCED: Final = "left out, the model cannot think where it must call a tool"
+_BEGUN: Final = "left out for this turn, which has begun without thoughts"
 _ORDER: Final[tuple[Effort, ...]] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -69,6 +71,8 @@ class Thinking:
     """The body's ``thinking``."""
     effort: Effort | None = None
     """Its ``output_config.effort``."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What is not as it was asked for, by the field."""
 
     @property
     def on(self) -> bool:
@@ -83,22 +87,41 @@ def plan_thinking(
 
     ``display``: the provider knows that field.
     """
-    if asked is None or model.thinking == "none":
+    if asked is None:
         return Thinking()
+    at = asked.at or "thinking"
     if asked.enabled is False or asked.effort == "none" or asked.budget == 0:
-        least = model.efforts[0] if model.efforts else None
-        return Thinking(effort=least) if model.off is None else Thinking({"type": model.off})
-    if not (asked.enabled or asked.effort or asked.budget or asked.shown):
-        return Thinking()
+        return _least(model, at)
+    said = asked.enabled or asked.effort or asked.budget or asked.shown
+    if not said or model.thinking == "none":
+        return Thinking(notes=(f"{at}: left out, the model does not think",) if said else ())
     shown: dict[str, object] = {}
     if display and asked.shown is not None:
         shown["display"] = "summarized" if asked.shown else "omitted"
     if model.thinking == "adaptive":
-        effort = _nearest(asked.effort or _of_budget(asked.budget), model.efforts)
-        return Thinking(None if forced else {"type": "adaptive", **shown}, effort)
-    budget = _within(asked.budget or BUDGETS[asked.effort or "high"], max_tokens)
-    off = forced or begun or budget is None
-    return Thinking(None if off else {"type": "enabled", "budget_tokens": budget, **shown})
+        wanted = asked.effort or _of_budget(asked.budget)
+        effort = _nearest(wanted, model.efforts)
+        notes = [f"{at}: {effort} instead of {wanted}, which the model does not take"] if effort != wanted else []
+        notes += [f"{at}: {_FORCED}"] if forced else []
+        return Thinking(None if forced else {"type": "adaptive", **shown}, effort, tuple(notes))
+    wanted_budget = asked.budget or BUDGETS[asked.effort or "high"]
+    budget = _within(wanted_budget, max_tokens)
+    if forced or begun or budget is None:
+        why = _FORCED if forced else _BEGUN if begun else f"left out, max_tokens leaves no {LEAST_BUDGET} tokens for it"
+        return Thinking(notes=(f"{at}: {why}",))
+    lowered = f"{at}: {budget} tokens instead of {wanted_budget}, between {LEAST_BUDGET} and max_tokens"
+    config: dict[str, object] = {"type": "enabled", "budget_tokens": budget, **shown}
+    return Thinking(config, notes=(lowered,) if budget != wanted_budget and (asked.budget or asked.effort) else ())
+
+
+def _least(model: Abilities, at: str) -> Thinking:
+    """As little as the model can be told to think."""
+    if model.thinking == "none" or model.off == "disabled":
+        return Thinking({"type": "disabled"} if model.thinking != "none" else None)
+    notes = (f"{at}: as little as can be instead of not at all, which the model refuses",)
+    if model.off is None:
+        return Thinking(effort=model.efforts[0] if model.efforts else None, notes=notes)
+    return Thinking({"type": model.off}, notes=notes)
 
 
 def _of_budget(budget: int | None) -> Effort | None:

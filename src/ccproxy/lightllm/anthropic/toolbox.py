@@ -13,6 +13,8 @@ from ccproxy.lightllm.anthropic.blocks import Block, cache_control
 from ccproxy.lightllm.anthropic.schema import OPTIONAL_LIMIT, STRICT_LIMIT, UNION_LIMIT, enforced, object_schema
 from ccproxy.lightllm.anthropic.turns import Conversation
 from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.left_out import leave_out_settings, leave_out_tools
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Call, Prompt, ServerTool, Tool
 
 # The oldest version of each that every model takes (Anthropic documentation, "Tool reference").
@@ -23,21 +25,28 @@ _SERVER_TOOLS: Final = {
 }
 
 
-def write_tools(prompt: Prompt, *, schemas: bool) -> list[Block]:
+def write_tools(prompt: Prompt, warn: Warn, *, schemas: bool) -> list[Block]:
     """The body's ``tools``. ``schemas``: the model enforces those of strict ones."""
     choice = prompt.tool_choice
     tools = [tool for tool in prompt.tools if isinstance(tool, Tool)]
     if choice is not None and choice.mode == "some":
-        tools = [tool for tool in tools if tool.name in choice.names]
-    written = list(_functions(tools, schemas))
+        allowed = [tool for tool in tools if tool.name in choice.names]
+        if len(allowed) < len(tools):
+            leave_out_tools(choice, warn)
+        tools = allowed
+    written = list(_functions(tools, warn, schemas=schemas))
     known = {tool.name for tool in tools}
     for tool in prompt.tools:
-        if isinstance(tool, ServerTool) and (block := _server_tool(tool)) and str(block.get("name")) not in known:
+        if not isinstance(tool, ServerTool) or (block := _server_tool(tool, warn)) is None:
+            continue
+        if str(block.get("name")) in known:
+            warn(f"{tool.at} ({tool.kind}): left out, another tool has its name")
+        else:
             written.append(block)
     return written
 
 
-def write_choice(prompt: Prompt, *, forced: bool) -> Block | None:
+def write_choice(prompt: Prompt, warn: Warn, *, forced: bool) -> Block | None:
     """The ``tool_choice`` for a body with tools. ``forced``: the model may be forced to call one."""
     choice = prompt.tool_choice
     if choice is not None and choice.mode == "none":
@@ -47,7 +56,10 @@ def write_choice(prompt: Prompt, *, forced: bool) -> Block | None:
         return {"type": "auto", **alone} if alone else None
     if choice.mode == "one" and choice.names and forced:
         return {"type": "tool", "name": choice.names[0], **alone}
-    must = choice.mode == "any" or (choice.mode == "some" and choice.must)
+    must = choice.mode in ("any", "one") or (choice.mode == "some" and choice.must)
+    if must and not forced:
+        warn(f"{choice.at or 'tool_choice'}: auto instead, {prompt.model} refuses to be made to call a tool")
+    must = must and choice.mode != "one"
     return {"type": "any" if must and forced else "auto", **alone}
 
 
@@ -57,16 +69,23 @@ def called_tools(conversation: Conversation) -> list[Block]:
     return [{"name": name, "input_schema": {"type": "object"}} for name in names]
 
 
-def _functions(tools: list[Tool], schemas: bool) -> Iterator[Block]:
+def _functions(tools: list[Tool], warn: Warn, *, schemas: bool) -> Iterator[Block]:
     strict = optional = unions = 0
     for tool in tools:
         schema = object_schema(tool.schema)
+        if joined := ", ".join(key for key in ("anyOf", "oneOf", "allOf") if key in (tool.schema or {})):
+            warn(f"{tool.at or tool.name}: {joined} at the top of its schema is left out, which is refused")
         made = enforced(schema) if tool.strict and schemas and strict < STRICT_LIMIT else None
         if made and optional + made.optional <= OPTIONAL_LIMIT and unions + made.unions <= UNION_LIMIT:
             strict, optional, unions = strict + 1, optional + made.optional, unions + made.unions
             schema = made.schema
+            if made.told:
+                told = ", ".join(made.told)
+                warn(f"{tool.at or tool.name}: {told} are told in words, the model cannot be held to them")
         else:
             made = None
+            if tool.strict:
+                warn(f"{tool.at or tool.name}.strict: turned off, the model cannot be held to its schema")
         block: Block = {"name": tool.name}
         if tool.description:
             block["description"] = tool.description
@@ -78,7 +97,7 @@ def _functions(tools: list[Tool], schemas: bool) -> Iterator[Block]:
         yield block
 
 
-def _server_tool(tool: ServerTool) -> Block | None:
+def _server_tool(tool: ServerTool, warn: Warn) -> Block | None:
     if tool.dialect is Dialect.ANTHROPIC:
         return dict(tool.value)
     if (version := _SERVER_TOOLS.get(tool.kind)) is None:
@@ -86,7 +105,14 @@ def _server_tool(tool: ServerTool) -> Block | None:
     block: Block = {"type": version, "name": tool.kind}
     if tool.kind == "web_search":
         block |= _search(tool.value)
+    leave_out_settings(tool, _said_by(block), warn)
     return block
+
+
+def _said_by(block: Block) -> set[str]:
+    """The words that the other dialects have for what a block says."""
+    words = {"allowed_domains": {"filters"}, "blocked_domains": {"excludeDomains", "exclude_domains"}}
+    return {word for key in block for word in words.get(key, {key})}
 
 
 def _search(value: Mapping[str, object]) -> Block:

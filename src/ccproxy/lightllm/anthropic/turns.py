@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
@@ -40,6 +40,8 @@ class Conversation:
 
     system: tuple[Text, ...]
     turns: tuple[Turn, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What the conversation was given or not left as it was, by the field."""
 
     @property
     def unthought(self) -> bool:
@@ -62,7 +64,8 @@ def arrange(turns: Iterable[Turn], *, system_turns: bool) -> Conversation:
     system = tuple(part for part in leading if isinstance(part, Text))
     others = tuple(part for part in leading if not isinstance(part, Text))
     rest = [*([Turn("user", others)] if others else []), *said[start:]]
-    return Conversation(system, tuple(_joined(_Arranging(rest, system_turns).run())))
+    arranging = _Arranging(rest, system_turns)
+    return Conversation(system, tuple(_joined(arranging.run())), tuple(arranging.notes))
 
 
 def _filled(turn: Turn) -> Turn:
@@ -103,6 +106,7 @@ class _Arranging:
         self.used: set[int] = set()
         """``id`` of the results that are placed."""
         self.ids: dict[str, int] = {}
+        self.notes: list[str] = []
 
     def run(self) -> Iterator[Turn]:
         runs = [
@@ -110,6 +114,7 @@ class _Arranging:
             for assistant, group in groupby(enumerate(self.turns), key=lambda item: item[1].role == "assistant")
         ]
         if not runs or runs[0][0]:
+            self.notes.append(f'messages: "{OPENING.text}" is said first, the user has to begin')
             yield Turn("user", (OPENING,))
         for place, (assistant, group) in enumerate(runs):
             if not assistant:
@@ -153,6 +158,7 @@ class _Arranging:
             if at >= number:
                 self.used.add(id(result))
                 return result if call_id == call.id else replace(result, call_id=call_id)
+        self.notes.append(f'{call.at or "messages"}: the call has no result, "{MISSING.text}" stands for it')
         return Result(call_id, call.name, (MISSING,), is_error=True, at=call.at)
 
     def user(self, group: Sequence[tuple[int, Turn]], answers: Sequence[Part]) -> Iterator[Turn]:
@@ -163,7 +169,9 @@ class _Arranging:
         for _, turn in group:
             for part in turn.parts:
                 if isinstance(part, Result):
-                    asked += [] if id(part) in self.used else _as_text(part)
+                    if id(part) not in self.used:
+                        self.notes.append(f"{part.at or 'messages'}: the result is told as text, its call is not there")
+                        asked += _as_text(part)
                 elif turn.role == "user" or not isinstance(part, Text):
                     asked.append(part)
                 elif self.system_turns and spoken:

@@ -17,6 +17,7 @@ from ccproxy.lightllm.google.decode import parse
 from ccproxy.lightllm.google.fields import place
 from ccproxy.lightllm.google.media import USUAL, guess, sniff
 from ccproxy.lightllm.google.models import generation, shows_files_in_results
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Call, File, Prompt, Result, Text, Thought, Turn
 
 type Part = dict[str, object]
@@ -40,9 +41,9 @@ class _Content:
     """Places of the calls, by id."""
 
 
-def write_contents(prompt: Prompt, flavour: Flavour) -> tuple[list[Part], list[dict[str, object]]]:
+def write_contents(prompt: Prompt, flavour: Flavour, warn: Warn) -> tuple[list[Part], list[dict[str, object]]]:
     """The parts of ``systemInstruction``, and ``contents``. Raises BadRequest for arguments that are no object."""
-    writer = _Writer(prompt.model, flavour)
+    writer = _Writer(prompt.model, flavour, warn)
     leading = 0
     for turn in prompt.turns:
         if turn.role != "system" or not all(isinstance(part, Text) for part in turn.parts):
@@ -55,12 +56,13 @@ def write_contents(prompt: Prompt, flavour: Flavour) -> tuple[list[Part], list[d
 
 
 class _Writer:
-    def __init__(self, model: str, flavour: Flavour) -> None:
+    def __init__(self, model: str, flavour: Flavour, warn: Warn) -> None:
         # Vertex AI refused ids until September 2026; its older models are not known to take them.
         self._ids = not (flavour.name.startswith("vertex") and generation(model) < (3, 0))
         self._files_in_results = shows_files_in_results(model)
         self._contents: list[_Content] = []
         self._names: dict[str, str] = {}
+        self._warn = warn
 
     def turn(self, turn: Turn) -> None:
         content = self._content("model" if turn.role == "assistant" else "user")
@@ -91,6 +93,7 @@ class _Writer:
         contents = [content for content in self._contents if content.parts or content.results]
         if not contents or contents[0].role == "model":
             contents.insert(0, _Content("user", [{"text": _BLANK}]))
+            self._warn("messages: a blank text is said first, the user has to begin")
         _sign(contents)
         out: list[dict[str, object]] = []
         calls: dict[str, int] = {}
@@ -119,7 +122,10 @@ class _Writer:
         return self._identified({"name": call.name, "args": arguments}, call.id)
 
     def _result(self, result: Result, content: _Content) -> None:
-        name = result.name or self._names.get(result.call_id) or "unknown"
+        name = result.name or self._names.get(result.call_id)
+        if name is None:
+            name = "unknown"
+            self._warn(f"{result.at or 'messages'}: {name} stands for the function's name, its call is not there")
         texts = [part.text for part in result.content if isinstance(part, Text)]
         response = self._identified({"name": name, "response": _response("\n".join(texts), result)}, result.call_id)
         within: list[Part] = []

@@ -3,7 +3,7 @@
 >>> from ccproxy.lightllm.flavour import FLAVOURS
 >>> from ccproxy.lightllm.prompt import Text, Turn
 >>> prompt = Prompt("gemini-2.5-pro", (Turn("system", (Text("Be brief."),)), Turn("user", (Text("hi"),))), max_tokens=9)
->>> write(prompt, FLAVOURS["google"])["contents"]
+>>> write(prompt, FLAVOURS["google"], print)["contents"]
 [{'role': 'user', 'parts': [{'text': 'hi'}]}]
 """
 
@@ -18,55 +18,63 @@ from ccproxy.lightllm.google.decode import compact
 from ccproxy.lightllm.google.models import takes_schema_with_tools
 from ccproxy.lightllm.google.thinking import write_thinking
 from ccproxy.lightllm.google.tools import write_choice, write_tools
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import CustomTool, OutputFormat, Prompt, Tool
 
 _SEED_RANGE: Final = 2**31
 """``seed`` is an int32; OpenAI's has 64 bits."""
 
 
-def write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
+def write(prompt: Prompt, flavour: Flavour, warn: Warn) -> dict[str, object]:
     """The body. Raises BadRequest for a call whose arguments are no JSON object."""
     try:
-        return _write(prompt, flavour)
+        return _write(prompt, flavour, warn)
     except RecursionError as error:
         raise BadRequest("the request is nested too deeply") from error
 
 
-def _write(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
-    system, contents = write_contents(prompt, flavour)
-    config = _generation(prompt)
+def _write(prompt: Prompt, flavour: Flavour, warn: Warn) -> dict[str, object]:
+    system, contents = write_contents(prompt, flavour, warn)
+    config = _generation(prompt, warn)
     if prompt.output is not None:
+        at = prompt.output.at or "output"
         if _in_words(prompt):
+            warn(f"{at}: the form of the answer is told in words, {prompt.model} cannot be held to it beside functions")
             system.append({"text": _words(prompt.output)})
         else:
             config["responseMimeType"] = "application/json"
             if prompt.output.schema is not None:
                 config["responseJsonSchema"] = dict(prompt.output.schema)
+            if prompt.output.description:
+                warn(f"{at}: the description is left out, there is no place for it")
     body: dict[str, object] = {"contents": contents}
     if system:
         body["systemInstruction"] = {"parts": system}
-    if tools := write_tools(prompt):
+    if tools := write_tools(prompt, warn):
         body["tools"] = tools
-    if choice := write_choice(prompt):
+    if choice := write_choice(prompt, warn):
         body["toolConfig"] = choice
     if config:
         body["generationConfig"] = config
     return body
 
 
-def _generation(prompt: Prompt) -> dict[str, object]:
+def _generation(prompt: Prompt, warn: Warn) -> dict[str, object]:
     sampling = prompt.sampling
     seed = sampling.seed
+    if seed is not None and not -_SEED_RANGE <= seed < _SEED_RANGE:
+        seed %= _SEED_RANGE
+        warn(f"seed: {seed} instead of {sampling.seed}, the provider's has 32 bits")
     config: dict[str, object] = {
         "temperature": sampling.temperature,
         "topP": sampling.top_p,
         "topK": sampling.top_k,
-        "seed": seed if seed is None or -_SEED_RANGE <= seed < _SEED_RANGE else seed % _SEED_RANGE,
+        "seed": seed,
         "presencePenalty": sampling.presence_penalty,
         "frequencyPenalty": sampling.frequency_penalty,
         "maxOutputTokens": prompt.max_tokens,
         "stopSequences": list(prompt.stop) or None,
-        "thinkingConfig": (write_thinking(prompt.reasoning, prompt.model) if prompt.reasoning else None) or None,
+        "thinkingConfig": (write_thinking(prompt.reasoning, prompt.model, warn) if prompt.reasoning else None) or None,
     }
     return {name: value for name, value in config.items() if value is not None}
 

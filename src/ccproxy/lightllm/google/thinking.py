@@ -3,9 +3,9 @@
 Gemini 3 is told a level, Gemini 2.5 a budget of tokens: 0 is off, -1 is as much as it sees fit. Levels and budgets are
 turned into one another as Google's own OpenAI endpoint does (Gemini API, "OpenAI compatibility", seen 2026-11).
 
->>> write_thinking(Reasoning(enabled=True, budget=9000), "gemini-3.1-pro-preview")
+>>> write_thinking(Reasoning(enabled=True, budget=9000), "gemini-3.1-pro-preview", print)
 {'includeThoughts': True, 'thinkingLevel': 'medium'}
->>> write_thinking(Reasoning(effort="medium", shown=False), "gemini-2.5-flash")
+>>> write_thinking(Reasoning(effort="medium", shown=False), "gemini-2.5-flash", print)
 {'thinkingBudget': 8192}
 """
 
@@ -15,6 +15,7 @@ from typing import Final
 
 from ccproxy.lightllm.google.fields import Json, boolean, integer, place, word, wrong
 from ccproxy.lightllm.google.models import thinking_style
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Effort, Reasoning
 
 _EFFORTS: Final[dict[str, Effort]] = {
@@ -55,31 +56,43 @@ def read_thinking(config: Json, at: str) -> Reasoning:
     )
 
 
-def write_thinking(reasoning: Reasoning, model: str) -> dict[str, object]:
+def write_thinking(reasoning: Reasoning, model: str, warn: Warn) -> dict[str, object]:
     """``thinkingConfig`` for a model; empty if there is nothing to say, or nothing that the model takes."""
     style = thinking_style(model)
     off = reasoning.enabled is False or reasoning.effort == "none"
     asked = any((reasoning.enabled, reasoning.effort, reasoning.budget, reasoning.shown))
+    at = reasoning.at or "thinking"
     if style == "none" or not (off or asked):
+        if asked and not off:
+            warn(f"{at}: left out, {model} cannot be asked to think")
         return {}
     config: dict[str, object] = {}
     if not off and reasoning.shown is not False:
         config["includeThoughts"] = True
     if style == "budget":
-        budget = _least(model) if off else _budget(reasoning, model)
+        budget = _least(model) if off else _budget(reasoning, model, warn)
+        if off and budget:
+            warn(f"{at}: as little as can be instead of not at all, which {model} refuses")
         return config if budget is None else {**config, "thinkingBudget": budget}
     level = _lowest(model) if off else _level(reasoning, model)
+    if off:
+        warn(f"{at}: as little as can be instead of not at all, which {model} refuses")
+    elif reasoning.effort is not None and level != reasoning.effort:
+        warn(f"{at}: {level} instead of {reasoning.effort}, which {model} does not take")
     return config if level is None else {**config, "thinkingLevel": level}
 
 
-def _budget(reasoning: Reasoning, model: str) -> int | None:
+def _budget(reasoning: Reasoning, model: str, warn: Warn) -> int | None:
     tokens = reasoning.budget
     if tokens is None and reasoning.effort is not None:
         tokens = _BUDGETS[reasoning.effort]
     if tokens is None:
         return -1 if reasoning.enabled else None
     low, high = _range(model)
-    return min(max(tokens, low), high)
+    fitted = min(max(tokens, low), high)
+    if fitted != tokens:
+        warn(f"{reasoning.at or 'thinking'}: {fitted} tokens instead of {tokens}, {model} takes {low} to {high}")
+    return fitted
 
 
 def _range(model: str) -> tuple[int, int]:

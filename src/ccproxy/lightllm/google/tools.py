@@ -12,6 +12,8 @@ from ccproxy.errors import BadRequest
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.google.fields import Json, both, pick, place, record, records, snake, string, strings, word, wrong
 from ccproxy.lightllm.google.schema import json_schema
+from ccproxy.lightllm.left_out import leave_out_choice, leave_out_settings
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import CustomTool, Knob, Prompt, ServerTool, Tool, ToolChoice
 
 _FUNCTIONS: Final = both("functionDeclarations")
@@ -83,17 +85,22 @@ def _choice(calling: Json, at: str) -> ToolChoice | None:
             raise wrong(place(at, "mode"), "one of AUTO, NONE, ANY and VALIDATED", pick(calling, "mode"))
 
 
-def write_tools(prompt: Prompt) -> list[dict[str, object]]:
+def write_tools(prompt: Prompt, warn: Warn) -> list[dict[str, object]]:
     """``tools``. The provider's own are left out beside functions.
 
     Gemini 2.5 refuses them together; Gemini 3 takes them only if the client carries its own tools' calls and results
     back (``includeServerSideToolInvocations``), which no client of another dialect does (seen 2026-11).
     """
     functions = [_declaration(tool) for tool in prompt.tools if isinstance(tool, Tool | CustomTool)]
+    own = [tool for tool in prompt.tools if isinstance(tool, ServerTool) and tool.kind in _WRITTEN]
+    for tool in own:
+        if functions:
+            warn(f"{tool.at} ({tool.kind}): left out, the provider does not run it beside functions")
+        else:
+            leave_out_settings(tool, (), warn)
     if functions:
         return [{"functionDeclarations": functions}]
-    own = [_WRITTEN[tool.kind] for tool in prompt.tools if isinstance(tool, ServerTool) and tool.kind in _WRITTEN]
-    return [{key: {}} for key in dict.fromkeys(own)]
+    return [{key: {}} for key in dict.fromkeys(_WRITTEN[tool.kind] for tool in own)]
 
 
 def _declaration(tool: Tool | CustomTool) -> dict[str, object]:
@@ -106,17 +113,21 @@ def _declaration(tool: Tool | CustomTool) -> dict[str, object]:
     return declaration
 
 
-def write_choice(prompt: Prompt) -> dict[str, object]:
+def write_choice(prompt: Prompt, warn: Warn) -> dict[str, object]:
     """``toolConfig``; empty where the default is meant. Without functions the API refuses it."""
     declared = {tool.name for tool in prompt.tools if isinstance(tool, Tool | CustomTool)}
     choice = prompt.tool_choice
-    if choice is None or not declared:
+    if choice is None:
+        return {}
+    if not declared:
+        leave_out_choice(choice, warn)
         return {}
     names = [name for name in choice.names if name in declared]
     match choice.mode:
         case "auto" | "none" | "any":
             config: dict[str, object] = {"mode": choice.mode.upper()}
         case _ if not names:
+            leave_out_choice(choice, warn)
             return {}
         case "some" if not choice.must:
             config = {"mode": "VALIDATED", "allowedFunctionNames": names}

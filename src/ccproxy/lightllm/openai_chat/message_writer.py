@@ -12,6 +12,7 @@ from typing import Final
 
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.openai_chat.content import joined, text_of, write_content
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Call, File, Part, Result, Text, Thought, Turn
 
 type Message = dict[str, object]
@@ -24,14 +25,17 @@ def system_role(flavour: Flavour) -> str:
     return "developer" if flavour.developer else "system"
 
 
-def write_messages(turns: Iterable[Turn], flavour: Flavour) -> list[Message]:
+def write_messages(turns: Iterable[Turn], flavour: Flavour, warn: Warn) -> list[Message]:
     """The messages of a conversation."""
     written: list[Message] = []
     steps = list(_steps(turns))
     # Servers that want thoughts back with calls want the key with all of them (DeepSeek, seen 2026-11).
-    thinks = flavour.thoughts_back and any(
-        isinstance(part, Thought) and part.text for spoken, _ in steps for part in spoken or ()
+    thought = next(
+        (part for spoken, _ in steps for part in spoken or () if isinstance(part, Thought) and part.text), None
     )
+    thinks = flavour.thoughts_back and thought is not None
+    if thought is not None and not thinks:
+        warn(f"{thought.at or 'messages'}: left out, the provider takes no thoughts back")
     for spoken, heard in steps:
         if spoken is not None:
             written.append(_assistant(spoken, thinks=thinks))

@@ -18,7 +18,9 @@ from typing import Final
 
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.openai_chat.fields import Fields, flag, integer, object_at
-from ccproxy.lightllm.openai_models import EFFORTS, fitting, known
+from ccproxy.lightllm.openai_limits import fit_effort
+from ccproxy.lightllm.openai_models import EFFORTS, known
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Effort, Reasoning
 
 KEYS: Final = frozenset(
@@ -88,19 +90,25 @@ def _detail(detail: object) -> str:
     return text if isinstance(text, str) else ""
 
 
-def write_reasoning(reasoning: Reasoning | None, model: str, flavour: Flavour) -> dict[str, object]:
+def write_reasoning(reasoning: Reasoning | None, model: str, flavour: Flavour, warn: Warn) -> dict[str, object]:
     """The settings in the flavour's words."""
     if reasoning is None:
         return {}
     effort = wanted_effort(reasoning)
     match flavour.reasoning:
         case "effort":
-            return _effort_setting(reasoning, effort, model)
+            fitted = fit_effort(effort, reasoning, model, warn)
+            family = known(model)
+            if reasoning.shown and effort != "none" and family is not None and family.efforts:
+                warn(f"{reasoning.at or 'reasoning'}: {model} does not show its thoughts in Chat Completions")
+            return {} if fitted is None else {"reasoning_effort": fitted}
         case "object":
-            return _reasoning_object(reasoning, effort)
+            return _reasoning_object(reasoning, effort, warn)
         case "thinking":
             if effort is None and reasoning.enabled is None:
                 return {}
+            if effort not in (None, "none"):
+                warn(f"{reasoning.at or 'reasoning'}: only that the model is to think is said, not how much")
             return {"thinking": {"type": "disabled" if effort == "none" else "enabled"}}
 
 
@@ -114,28 +122,20 @@ def wanted_effort(reasoning: Reasoning) -> Effort | None:
     return next((effort for most, effort in _BUDGETS if budget <= most), "high")
 
 
-def _effort_setting(reasoning: Reasoning, effort: Effort | None, model: str) -> dict[str, object]:
-    family = known(model)
-    if effort is None and reasoning.enabled and family is not None and not family.by_default:
-        effort = "medium"
-    if effort is None:
-        return {}
-    if family is not None:
-        return {"reasoning_effort": fitting(effort, family.efforts)} if family.efforts else {}
-    if effort == "none" and reasoning.effort != "none":
-        return {}  # most servers that do not know the setting do not think either
-    return {"reasoning_effort": effort}
-
-
-def _reasoning_object(reasoning: Reasoning, effort: Effort | None) -> dict[str, object]:
+def _reasoning_object(reasoning: Reasoning, effort: Effort | None, warn: Warn) -> dict[str, object]:
     """OpenRouter takes ``effort`` or ``max_tokens``, not both, and no ``max`` (reference, "Reasoning tokens")."""
     said: dict[str, object] = {}
+    at = reasoning.at or "reasoning"
     if effort == "none":
         said["effort" if reasoning.effort == "none" else "enabled"] = "none" if reasoning.effort == "none" else False
     elif reasoning.budget is not None:
         said["max_tokens"] = reasoning.budget
+        if reasoning.effort is not None:
+            warn(f"{at}: the effort is left out beside the budget, the provider takes one of them")
     elif effort is not None:
         said["effort"] = "xhigh" if effort == "max" else effort
+        if effort == "max":
+            warn(f"{at}: xhigh instead of max, which the provider does not know")
     elif reasoning.enabled:
         said["enabled"] = True
     if reasoning.shown is False:

@@ -14,9 +14,11 @@ from typing import Final, Literal
 
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.flavour import Flavour
+from ccproxy.lightllm.left_out import leave_out_choice, leave_out_tools
 from ccproxy.lightllm.openai_chat.content import cache_mark
 from ccproxy.lightllm.openai_chat.fields import Fields, array, array_at, bad, name_at, object_at, string_at
-from ccproxy.lightllm.openai_schema import object_schema, strict_schema
+from ccproxy.lightllm.openai_limits import fit_parameters
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import CustomTool, Prompt, ServerTool, Tool, ToolChoice
 
 type AnyTool = Tool | CustomTool | ServerTool
@@ -137,24 +139,30 @@ def _chosen_name(tool: Fields, at: str) -> str:
     return name_at(tool["name"], f"{at}.name") if "name" in tool else kind
 
 
-def write_tools(prompt: Prompt, flavour: Flavour) -> dict[str, object]:
+def write_tools(prompt: Prompt, flavour: Flavour, warn: Warn) -> dict[str, object]:
     """``tools``, ``tool_choice`` and ``parallel_tool_calls``; the last two are refused where there are no tools."""
     tools = [tool for tool in prompt.tools if not isinstance(tool, ServerTool)]
     choice = prompt.tool_choice
     if choice is not None and choice.mode == "some" and not flavour.custom_tools:
         # Only api.openai.com has ``allowed_tools``. For the others the same is said by leaving the rest out.
-        tools = [tool for tool in tools if tool.name in choice.names]
+        allowed = [tool for tool in tools if tool.name in choice.names]
+        if len(allowed) < len(tools):
+            leave_out_tools(choice, warn)
+        tools = allowed
+    said = _written_choice(choice, tools, flavour) if choice is not None and tools else None
+    if choice is not None and said is None:
+        leave_out_choice(choice, warn)
     if not tools:
         return {}
-    written: dict[str, object] = {"tools": [_written(tool) for tool in tools]}
-    if choice is not None and (said := _written_choice(choice, tools, flavour)) is not None:
+    written: dict[str, object] = {"tools": [_written(tool, warn) for tool in tools]}
+    if said is not None:
         written["tool_choice"] = said
     if prompt.parallel_calls is not None:
         written["parallel_tool_calls"] = prompt.parallel_calls
     return written
 
 
-def _written(tool: Tool | CustomTool) -> dict[str, object]:
+def _written(tool: Tool | CustomTool, warn: Warn) -> dict[str, object]:
     inner: dict[str, object] = {"name": tool.name}
     if tool.description is not None:
         inner["description"] = tool.description
@@ -163,11 +171,9 @@ def _written(tool: Tool | CustomTool) -> dict[str, object]:
             inner["format"] = _nested_format(tool.format)
         return {"type": "custom", "custom": inner}
     if tool.schema is not None:
-        schema = object_schema(tool.schema)
-        strict = strict_schema(schema) if tool.strict else None
-        inner["parameters"] = strict if strict is not None else schema
+        inner["parameters"], strict = fit_parameters(tool, warn)
         if tool.strict is not None:
-            inner["strict"] = strict is not None
+            inner["strict"] = strict
     return {"type": "function", "function": inner}
 
 

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ccproxy.lightllm.openai_models import SCALE, fitting, known
+from ccproxy.lightllm.openai_limits import fit_effort
+from ccproxy.lightllm.openai_models import SCALE, known
 from ccproxy.lightllm.openai_responses.fields import Fields, bad, fields_at, list_at, maybe, want
+from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Effort, Reasoning, Thought
 
 PARTS: Final = "\n\n\n"
@@ -57,18 +59,14 @@ def reasons(model: str) -> bool:
     return family is None or bool(family.efforts)
 
 
-def write_settings(reasoning: Reasoning | None, model: str) -> dict[str, object]:
+def write_settings(reasoning: Reasoning | None, model: str, warn: Warn) -> dict[str, object]:
     """``reasoning``, empty where there is nothing to say."""
-    if reasoning is None or not reasons(model):
+    if reasoning is None:
+        return {}
+    effort = fit_effort(_effort(reasoning), reasoning, model, warn)
+    if not reasons(model):
         return {}
     settings: dict[str, object] = {}
-    effort, family = _effort(reasoning), known(model)
-    if effort is None and reasoning.enabled and family is not None and not family.by_default:
-        effort = "medium"
-    if effort is not None and family is not None:
-        effort = fitting(effort, family.efforts)
-    if effort == "none" and family is None and reasoning.effort != "none":
-        effort = None  # most servers that do not know the setting do not think either
     if effort is not None:
         settings["effort"] = effort
     if reasoning.shown and reasoning.enabled is not False and effort != "none":

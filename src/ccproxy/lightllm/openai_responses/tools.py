@@ -17,8 +17,10 @@ from typing import Final
 
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.ending import mapping
+from ccproxy.lightllm.left_out import leave_out_settings
+from ccproxy.lightllm.openai_limits import fit_parameters
 from ccproxy.lightllm.openai_responses.fields import Fields, bad, fields_at, list_at, maybe, name_at
-from ccproxy.lightllm.openai_schema import object_schema, strict_schema
+from ccproxy.lightllm.plan import Warn, untold
 from ccproxy.lightllm.prompt import CustomTool, ServerTool, Tool, ToolChoice
 
 type AnyTool = Tool | CustomTool | ServerTool
@@ -115,22 +117,19 @@ def read_choice(value: object) -> ToolChoice | None:
             return None
 
 
-def write_tools(tools: Sequence[AnyTool]) -> list[dict[str, object]]:
+def write_tools(tools: Sequence[AnyTool], warn: Warn) -> list[dict[str, object]]:
     """The tools that ``loss.sift`` has left."""
-    return [_write_tool(tool) for tool in tools]
+    return [_write_tool(tool, warn) for tool in tools]
 
 
-def _write_tool(tool: AnyTool) -> dict[str, object]:
+def _write_tool(tool: AnyTool, warn: Warn) -> dict[str, object]:
     match tool:
         case Tool():
             written: dict[str, object] = {"type": "function", "name": tool.name}
             if tool.description is not None:
                 written["description"] = tool.description
-            schema = object_schema(tool.schema or {})
-            strict = strict_schema(schema) if tool.strict else None
-            written["parameters"] = schema if strict is None else strict
             # Not said means strict here, as far as the schema allows, and loose everywhere else.
-            written["strict"] = strict is not None
+            written["parameters"], written["strict"] = fit_parameters(tool, warn)
             return written
         case CustomTool():
             written = {"type": "custom", "name": tool.name}
@@ -142,11 +141,16 @@ def _write_tool(tool: AnyTool) -> dict[str, object]:
         case ServerTool(dialect=Dialect.OPENAI_RESPONSES):
             return dict(tool.value)
         case ServerTool(kind="code_execution"):
+            leave_out_settings(tool, (), warn)
             return {"type": "code_interpreter", "container": {"type": "auto"}}
         case ServerTool(kind="web_search"):
+            leave_out_settings(tool, _SEARCH_SETTINGS, warn)
             return {"type": "web_search", **_search_settings(tool)}
         case _:
             raise bad(tool.at, f"{tool.kind} cannot be translated to openai_responses")  # loss.LOSS drops it before
+
+
+_SEARCH_SETTINGS: Final = ("allowed_domains", "search_context_size", "user_location")
 
 
 def _search_settings(tool: ServerTool) -> dict[str, object]:
@@ -184,7 +188,7 @@ def _reference(name: str, tools: Sequence[AnyTool]) -> dict[str, object] | None:
             case CustomTool() if tool.name == name:
                 return {"type": "custom", "name": name}
             case ServerTool() if name in (tool.kind, tool.value.get("name")):
-                return {"type": _write_tool(tool)["type"]}
+                return {"type": _write_tool(tool, untold)["type"]}
             case _:
                 pass
     return None
