@@ -10,7 +10,8 @@ Each package has these modules, with these members:
                       mere change of notation is not told
 ``stream_reader``     ``StreamReader()`` with ``feed(event) -> list[Event]`` for each server-sent event and
                       ``end() -> list[Event]`` once, when no more will come
-``stream_writer``     ``StreamWriter(plan)`` with ``write(events) -> bytes``, empty if there is nothing to send
+``stream_writer``     ``StreamWriter(plan)`` with ``write(events) -> bytes``, empty if there is nothing to send; raises
+                      UpstreamError for more than it may hold, and is then told ``Failed``
 ``response``          ``read(body) -> list[Event]``: a whole answer; ``write(answer, plan) -> dict``: the same from one
 ``usage``             ``normalise`` and ``counts(usage) -> dict``, its counterpart
 ``errors``            see ``failure``

@@ -297,7 +297,10 @@ class AnswerTranslator:
             if self.finished:
                 break
         if self._writer is not None:
-            out = self._writer.write(told)
+            try:
+                out = self._writer.write(told)
+            except UpstreamError as error:  # it cannot go on: more than it may hold
+                out = self._writer.write([self._told(Failed(Failure.of(error)))])
             return [out] if out else []
         for event in told:
             self._out.take(event)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ccproxy.errors import UpstreamError
 from ccproxy.lightllm.answer import fold as folded
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.ending import Usage
@@ -348,9 +349,10 @@ def test_an_endless_answer_is_cut() -> None:
     writer = StreamWriter(plan())
     writer.write([BEGIN, BlockStart(0, "text")])
     size = 0
-    while (out := writer.write([BlockDelta(0, "é" * 500_000)])).count(b"data: ") == 1 or size == 0:
-        size += len(out)
+    with pytest.raises(UpstreamError, match="larger than"):
+        while size < 2 * SIZE_LIMIT:
+            size += len(writer.write([BlockDelta(0, "é" * 500_000)]))
     assert SIZE_LIMIT - (4 << 20) < size < SIZE_LIMIT + (4 << 20)
-    assert b"larger than" in out
+    out = writer.write([Failed(Failure(502, "upstream", "too large"))])
     assert out.count(b"event: response.failed") == 1
     assert writer.write([BlockDelta(0, "a"), BlockStop(0), End()]) == b""

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
+from ccproxy.errors import UpstreamError
 from ccproxy.lightllm.answer import merged
 from ccproxy.lightllm.anthropic.arguments import Arguments
 from ccproxy.lightllm.anthropic.errors import encode_stream_failure
-from ccproxy.lightllm.anthropic.response import broken, message_id, stop_reason, write_citation
+from ccproxy.lightllm.anthropic.response import message_id, stop_reason, write_citation
 from ccproxy.lightllm.anthropic.usage import counts
 from ccproxy.lightllm.ending import Usage
 from ccproxy.lightllm.events import (
@@ -158,7 +159,7 @@ class StreamWriter:
         self._blocks[start.index] = _Block(start)
         self._go_on()
         if len(self._blocks) > BLOCKS_LIMIT:
-            self._fail(broken(f"the provider's answer has more than {BLOCKS_LIMIT} blocks that overlap"))
+            raise UpstreamError(f"the provider's answer has more than {BLOCKS_LIMIT} blocks that overlap")
 
     def _delta(self, index: int, text: str) -> None:
         if not self._done and (block := self._blocks.get(index)) is not None:
@@ -171,7 +172,7 @@ class StreamWriter:
         block.held.append(piece)
         self._held += _size(piece)
         if self._held > HELD_LIMIT:
-            self._fail(broken("the provider's answer has too much in blocks that overlap"))
+            raise UpstreamError("the provider's answer has too much in blocks that overlap")
 
     def _go_on(self) -> None:
         """Write what can be written, now that a block has begun or is whole."""

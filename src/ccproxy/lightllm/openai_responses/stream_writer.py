@@ -123,7 +123,7 @@ class StreamWriter:
             else:
                 self._take(event)
             if self._size > SIZE_LIMIT and not self._over:
-                self._fail(Failure.of(UpstreamError(f"the answer is larger than {SIZE_LIMIT} bytes")))
+                raise UpstreamError(f"the answer is larger than {SIZE_LIMIT} bytes")
         return self._out.taken()
 
     def _take(self, event: Event) -> None:
