@@ -177,7 +177,7 @@ def test_signatures() -> None:
         ("assistant", [Text("next"), Call("c4", "f", "{}"), Call("c5", "f", "{}")]),
         ("user", [Result("c4", "f", ()), Result("c5", "f", ())]),
     )
-    assert parts[1] == [CALLED]  # an earlier turn's
+    assert parts[1] == [FIRST]  # an earlier turn's, which must not change
     assert parts[3] == [{"text": "ok", "thoughtSignature": "dGV4dA=="}]
     assert parts[5] == [
         {"text": "hm", "thought": True, "thoughtSignature": "aA=="},

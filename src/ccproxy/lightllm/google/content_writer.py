@@ -148,10 +148,11 @@ def _signed(part: Part, signature: str | None) -> Part:
 
 
 def _sign(contents: list[_Content]) -> None:
-    """Mark the first call of each step since the user last spoke, where it has no signature."""
-    for content in reversed(contents):
-        if content.role == "user" and not content.results:
-            return
+    """Mark the first call of each step where it has no signature.
+
+    Only those since the user last spoke need one, but what has been sent must not change, or nothing of it is cached.
+    """
+    for content in contents:
         first = next((part for part in content.parts if "functionCall" in part), None)
         if first is not None:
             first.setdefault("thoughtSignature", UNSIGNED)

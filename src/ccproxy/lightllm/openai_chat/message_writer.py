@@ -25,19 +25,21 @@ def system_role(flavour: Flavour) -> str:
     return "developer" if flavour.developer else "system"
 
 
-def write_messages(turns: Iterable[Turn], flavour: Flavour, warn: Warn) -> list[Message]:
-    """The messages of a conversation."""
+def write_messages(turns: Iterable[Turn], flavour: Flavour, warn: Warn, *, thinker: bool) -> list[Message]:
+    """The messages of a conversation. ``thinker``: the model wants thoughts back with each call, if only empty ones.
+
+    Others get them from the first thought on: what has been sent must not change, or nobody can cache it.
+    """
     written: list[Message] = []
-    steps = list(_steps(turns))
-    # Servers that want thoughts back with calls want the key with all of them (DeepSeek, seen 2026-11).
-    thought = next(
-        (part for spoken, _ in steps for part in spoken or () if isinstance(part, Thought) and part.text), None
-    )
-    thinks = flavour.thoughts_back and thought is not None
-    if thought is not None and not thinks:
-        warn(f"{thought.at or 'messages'}: left out, the provider takes no thoughts back")
-    for spoken, heard in steps:
+    thinks = flavour.thoughts_back and thinker
+    told = False
+    for spoken, heard in _steps(turns):
         if spoken is not None:
+            thought = next((part for part in spoken if isinstance(part, Thought) and part.text), None)
+            if thought is not None and not flavour.thoughts_back and not told:
+                told = True
+                warn(f"{thought.at or 'messages'}: left out, the provider takes no thoughts back")
+            thinks = thinks or (flavour.thoughts_back and thought is not None)
             written.append(_assistant(spoken, thinks=thinks))
         written += _between(heard, [part for part in spoken or () if isinstance(part, File)], flavour)
     return written

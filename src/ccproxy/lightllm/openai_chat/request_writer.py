@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import Final
 
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.left_out import leave_out_sampling
 from ccproxy.lightllm.openai_chat.message_writer import system_role, write_messages
-from ccproxy.lightllm.openai_chat.thinking import write_reasoning
+from ccproxy.lightllm.openai_chat.thinking import is_thinker, write_reasoning
 from ccproxy.lightllm.openai_chat.tools import write_tools
 from ccproxy.lightllm.openai_limits import fit_name, fit_schema
 from ccproxy.lightllm.openai_models import EFFORTS, known
@@ -28,7 +29,7 @@ _VERBOSITIES: Final = frozenset({"low", "medium", "high"})
 
 def write(prompt: Prompt, flavour: Flavour, warn: Warn) -> dict[str, object]:
     """The body. ``prompt`` has passed ``loss.sift``; names and ids fit."""
-    messages = write_messages(prompt.turns, flavour, warn)
+    messages = write_messages(prompt.turns, flavour, warn, thinker=is_thinker(prompt.model))
     body: dict[str, object] = {"model": prompt.model, "messages": messages}
     body.update(write_tools(prompt, flavour, warn))
     if prompt.output is not None:
@@ -78,8 +79,12 @@ def _response_format(output: OutputFormat, warn: Warn) -> dict[str, object]:
 
 
 def _ask_for_json(messages: list[dict[str, object]], output: OutputFormat, flavour: Flavour, warn: Warn) -> None:
-    """``json_object`` is refused unless the word stands somewhere in the messages (reference, "response_format")."""
-    if not any("json" in str(message.get("content")).lower() for message in messages):
+    """``json_object`` is refused unless the word stands somewhere in the messages (reference, "response_format").
+
+    What comes once the assistant has spoken is not looked at: it was not there the first time.
+    """
+    begun = takewhile(lambda message: message["role"] != "assistant", messages)
+    if not any("json" in str(message.get("content")).lower() for message in begun):
         messages.insert(0, {"role": system_role(flavour), "content": "Answer in JSON."})
         warn(f'{output.at or "output"}: "Answer in JSON." is said besides, without the word it would be refused')
 

@@ -28,8 +28,18 @@ KEYS: Final = frozenset(
 )
 """The settings that ``read_reasoning`` reads."""
 
+_THINKERS: Final = ("deepseek", "kimi")
 _BUDGETS: Final[tuple[tuple[int, Effort], ...]] = ((0, "none"), (2048, "low"), (8192, "medium"))
 """The most tokens of each effort; ``high`` above."""
+
+
+def is_thinker(model: str) -> bool:
+    """Whether the model, where it thinks, refuses calls in the conversation without ``reasoning_content``.
+
+    "Missing `reasoning_content` field in the assistant message", DeepSeek; "reasoning_content is missing in assistant
+    tool call message", Kimi (both seen 2026-11; an empty one will do).
+    """
+    return any(name in model.lower() for name in _THINKERS)
 
 
 def read_reasoning(body: Fields) -> Reasoning | None:
