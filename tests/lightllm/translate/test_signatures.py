@@ -142,6 +142,26 @@ def test_signatures_come_back_in_order(
     assert places == sorted(places) and len(places) >= 3
 
 
+@pytest.mark.parametrize(("provider", "dialect"), SIGNED_PAIRS, ids=SIGNED_IDS)
+def test_the_same_words_twice_are_told_apart(provider: Dialect, dialect: Dialect) -> None:
+    """In one conversation, and in another one beside it."""
+
+    def done(turn: int) -> Script:
+        signed = signature("one", turn)
+        if provider is Dialect.GOOGLE:
+            return Script([Say("Done.", signed)])
+        return Script([Think(f"thought {turn}", signed), Say("Done.")])
+
+    memory = Memory()
+    first, second = Client(dialect), Client(dialect)
+    for number, client in enumerate([first, second, first]):
+        client.ask(f"question {number}")
+        answer(client, ask(client, provider, "one", memory), stream(provider, done(number + 1)), memory)
+    for client, answers in ((first, [done(1), done(3)]), (second, [done(2)])):
+        client.ask("and now?")
+        assert told(provider, ask(client, provider, "one", memory).body) == scripted(provider, answers)
+
+
 THREE = [(provider, other, client) for provider, client in SIGNED_PAIRS for other in DIALECTS if other is not client]
 
 
