@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from ccproxy.lightllm.openai_models import fitting, known
+from ccproxy.lightllm.openai_models import fitting, known, output_limit
 from ccproxy.lightllm.openai_schema import Schema, object_schema, strict_schema
 from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Effort, OutputFormat, Reasoning, Tool
@@ -25,6 +25,15 @@ def fit_name(name: str, field: str, warn: Warn) -> str:
         return name
     warn(f"{field}: hashed, the provider takes no more than {NAME_LENGTH} characters")
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fit_max_tokens(tokens: int, model: str, warn: Warn) -> int:
+    """The limit as the model takes it. Claude Code asks for 128,000."""
+    limit = output_limit(model)
+    if limit is None or tokens <= limit:
+        return tokens
+    warn(f"max_tokens: {limit} instead of {tokens}, {model} writes no more")
+    return limit
 
 
 def fit_effort(effort: Effort | None, reasoning: Reasoning, model: str, warn: Warn) -> Effort | None:

@@ -83,6 +83,29 @@ def known(name: str) -> Model | None:
     return next((model for prefix, model in _FAMILIES if bare.startswith(prefix)), None)
 
 
+# "max_tokens is too large: … This model supports at most 16384 completion tokens" (seen 2026-11). The first that fits.
+_LIMITS: Final[tuple[tuple[str, int], ...]] = (
+    ("gpt-4.1", 32768),
+    ("gpt-4o", 16384),
+    ("chatgpt-4o", 16384),
+    ("gpt-4-turbo", 4096),
+    ("gpt-3.5", 4096),
+    ("gpt-5-chat", 16384),
+    ("gpt-5.1-chat", 16384),
+    ("gpt-5.2-chat", 16384),
+    ("gpt-5.3-chat", 16384),
+    ("o1", 100_000),
+    ("o3", 100_000),
+    ("o4", 100_000),
+)
+
+
+def output_limit(name: str) -> int | None:
+    """The most tokens that a model may be asked for; None where it is not known to be less than anybody asks for."""
+    bare = name.removeprefix("openai/").removeprefix("ft:")
+    return next((limit for prefix, limit in _LIMITS if bare.startswith(prefix)), None)
+
+
 def fitting(effort: Effort, efforts: tuple[Effort, ...]) -> Effort:
     """The lowest of ``efforts`` that is no less than ``effort``, else the highest. ``efforts`` are some, ascending."""
     rank = SCALE.index(effort)

@@ -89,6 +89,23 @@ def test_no_provider_gets_what_it_would_refuse(client: Dialect, target: Dialect,
     assert refused(target, there.body) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "model", "key", "limit"),
+    [
+        (Dialect.OPENAI, "gpt-4o", "max_tokens", 16384),
+        (Dialect.OPENAI, "gpt-5.2", "max_tokens", 128_000),
+        (Dialect.OPENAI_RESPONSES, "gpt-4.1-mini", "max_output_tokens", 32768),
+        (Dialect.GOOGLE, "gemini-2.5-flash", "maxOutputTokens", 65536),
+        (Dialect.GOOGLE, "tuned-7", "maxOutputTokens", 128_000),
+    ],
+)
+def test_no_more_is_asked_for_than_a_model_writes(target: Dialect, model: str, key: str, limit: int) -> None:
+    """Claude Code asks for 128,000 tokens whatever the model; most models answer 400 to that."""
+    body = {"model": "m", "max_tokens": 128_000, "messages": [{"role": "user", "content": "hi"}]}
+    there: dict[str, Any] = sent(body, Dialect.ANTHROPIC, Asked(), target, model).body
+    assert there.get("generationConfig", there)[key] == limit
+
+
 @each_pair
 def test_no_provider_gets_what_it_would_refuse_of_recorded_requests(client: Dialect, target: Dialect) -> None:
     faults: dict[str, list[str]] = {}

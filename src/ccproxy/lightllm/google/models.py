@@ -34,6 +34,14 @@ def takes_schema_with_tools(model: str) -> bool:
     return generation(model) >= (3, 0)
 
 
+def output_limit(model: str) -> int | None:
+    """Most ``maxOutputTokens``; Vertex AI answers 400 to more (the models' pages, seen 2026-11). None: not known."""
+    number = generation(model)
+    if number == NEWEST or number >= (4, 0):
+        return None
+    return 65536 if number >= (2, 5) else 8192
+
+
 def shows_files_in_results(model: str) -> bool:
     """Whether ``functionResponse`` takes ``parts`` (Gemini API, "Multimodal function responses")."""
     return generation(model) >= (3, 0)

@@ -15,7 +15,7 @@ from ccproxy.errors import BadRequest
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.google.content_writer import write_contents
 from ccproxy.lightllm.google.decode import compact
-from ccproxy.lightllm.google.models import takes_schema_with_tools
+from ccproxy.lightllm.google.models import output_limit, takes_schema_with_tools
 from ccproxy.lightllm.google.thinking import write_thinking
 from ccproxy.lightllm.google.tools import write_choice, write_tools
 from ccproxy.lightllm.plan import Warn
@@ -72,11 +72,19 @@ def _generation(prompt: Prompt, warn: Warn) -> dict[str, object]:
         "seed": seed,
         "presencePenalty": sampling.presence_penalty,
         "frequencyPenalty": sampling.frequency_penalty,
-        "maxOutputTokens": prompt.max_tokens,
+        "maxOutputTokens": _max_tokens(prompt, warn),
         "stopSequences": list(prompt.stop) or None,
         "thinkingConfig": (write_thinking(prompt.reasoning, prompt.model, warn) if prompt.reasoning else None) or None,
     }
     return {name: value for name, value in config.items() if value is not None}
+
+
+def _max_tokens(prompt: Prompt, warn: Warn) -> int | None:
+    limit = output_limit(prompt.model)
+    if prompt.max_tokens is None or limit is None or prompt.max_tokens <= limit:
+        return prompt.max_tokens
+    warn(f"max_tokens: {limit} instead of {prompt.max_tokens}, {prompt.model} writes no more")
+    return limit
 
 
 def _in_words(prompt: Prompt) -> bool:

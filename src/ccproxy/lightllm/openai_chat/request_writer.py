@@ -18,7 +18,7 @@ from ccproxy.lightllm.left_out import leave_out_sampling
 from ccproxy.lightllm.openai_chat.message_writer import system_role, write_messages
 from ccproxy.lightllm.openai_chat.thinking import is_thinker, write_reasoning
 from ccproxy.lightllm.openai_chat.tools import write_tools
-from ccproxy.lightllm.openai_limits import fit_name, fit_schema
+from ccproxy.lightllm.openai_limits import fit_max_tokens, fit_name, fit_schema
 from ccproxy.lightllm.openai_models import EFFORTS, known
 from ccproxy.lightllm.plan import Warn
 from ccproxy.lightllm.prompt import Knob, OutputFormat, Prompt
@@ -38,7 +38,7 @@ def write(prompt: Prompt, flavour: Flavour, warn: Warn) -> dict[str, object]:
             _ask_for_json(messages, prompt.output, flavour, warn)
     body.update(write_reasoning(prompt.reasoning, prompt.model, flavour, warn))
     if prompt.max_tokens is not None:
-        body[flavour.max_tokens_key] = prompt.max_tokens
+        body[flavour.max_tokens_key] = fit_max_tokens(prompt.max_tokens, prompt.model, warn)
     body.update(_sampling(prompt, body, warn))
     if prompt.stop:
         body["stop"] = list(prompt.stop)

@@ -18,7 +18,7 @@ from typing import Final
 
 from ccproxy.lightllm.flavour import Flavour
 from ccproxy.lightllm.left_out import leave_out_choice, leave_out_sampling
-from ccproxy.lightllm.openai_limits import fit_name, fit_schema
+from ccproxy.lightllm.openai_limits import fit_max_tokens, fit_name, fit_schema
 from ccproxy.lightllm.openai_responses import thinking
 from ccproxy.lightllm.openai_responses.content import write_content, write_output
 from ccproxy.lightllm.openai_responses.tools import write_choice, write_tools
@@ -54,7 +54,7 @@ def write(prompt: Prompt, flavour: Flavour, warn: Warn = untold) -> dict[str, ob
     if text := _text(prompt.output, knobs.get("verbosity"), warn):
         body["text"] = text
     if prompt.max_tokens is not None:
-        body["max_output_tokens"] = max(prompt.max_tokens, LEAST_TOKENS)
+        body["max_output_tokens"] = max(fit_max_tokens(prompt.max_tokens, prompt.model, warn), LEAST_TOKENS)
         if prompt.max_tokens < LEAST_TOKENS:
             warn(f"max_tokens: {LEAST_TOKENS} instead of {prompt.max_tokens}, less is refused")
     sampling = prompt.sampling
