@@ -95,7 +95,7 @@ def test_no_provider_gets_what_it_would_refuse(client: Dialect, target: Dialect,
         (Dialect.OPENAI, "gpt-4o", "max_tokens", 16384),
         (Dialect.OPENAI, "gpt-5.2", "max_tokens", 128_000),
         (Dialect.OPENAI_RESPONSES, "gpt-4.1-mini", "max_output_tokens", 32768),
-        (Dialect.GOOGLE, "gemini-2.5-flash", "maxOutputTokens", 65536),
+        (Dialect.GOOGLE, "gemini-2.5-flash", "maxOutputTokens", 65535),
         (Dialect.GOOGLE, "tuned-7", "maxOutputTokens", 128_000),
     ],
 )

@@ -39,7 +39,7 @@ def output_limit(model: str) -> int | None:
     number = generation(model)
     if number == NEWEST or number >= (4, 0):
         return None
-    return 65536 if number >= (2, 5) else 8192
+    return 65535 if number >= (2, 5) else 8192  # "from 1 (inclusive) to 65536 (exclusive)"
 
 
 def shows_files_in_results(model: str) -> bool:
