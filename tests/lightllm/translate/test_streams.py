@@ -22,7 +22,7 @@ from tests.lightllm.translate.fold import Folded, Unfoldable, document, fold, fo
 from tests.lightllm.translate.models import invalid_document, invalid_events
 from tests.lightllm.translate.pieces import events
 from tests.lightllm.translate.samples import DIALECTS, IDS, PAIRS, Sample, recorded, scripts, some_of
-from tests.lightllm.translate.scripted import Say, Script, stream
+from tests.lightllm.translate.scripted import Say, Script, Use, stream
 
 each_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=IDS)
 each_dialect = pytest.mark.parametrize("source", DIALECTS)
@@ -123,6 +123,15 @@ def test_recordings_say_the_same(source: Dialect, target: Dialect) -> None:
 @pytest.mark.parametrize("check", [whole, from_document])
 def test_recordings_say_the_same_as_documents(source: Dialect, target: Dialect, check: Check) -> None:
     assert collected(some_of(recorded(source)), target, check) == {}
+
+
+@each_pair
+def test_arguments_that_a_limit_cut_off_are_read_as_far_as_they_go(source: Dialect, target: Dialect) -> None:
+    for arguments in ("{", '{"a":', '{"a": "x', '{"a": "x", "b', '{"a": "x", ', '{"a": [1, {"b": 2', '{"a": 1}'):
+        if source is not Dialect.GOOGLE or arguments == '{"a": 1}':  # Gemini's are whole
+            data = stream(source, Script([Say("I try."), Use("call_1", "read", arguments)], "length"))
+            sample = Sample(arguments, source, data, fold(source, data))
+            assert streamed(sample, target) + whole(sample, target) == []
 
 
 @pytest.mark.parametrize("source", [each for each in DIALECTS if each is not Dialect.GOOGLE])
