@@ -131,7 +131,9 @@ def test_arguments_that_a_limit_cut_off_are_read_as_far_as_they_go(source: Diale
         if source is not Dialect.GOOGLE or arguments == '{"a": 1}':  # Gemini's are whole
             data = stream(source, Script([Say("I try."), Use("call_1", "read", arguments)], "length"))
             sample = Sample(arguments, source, data, fold(source, data))
-            assert streamed(sample, target) + whole(sample, target) == []
+            assert streamed(sample, target) == []
+            if arguments != '{"a": "x':  # a document may keep the text that the accumulators give up
+                assert whole(sample, target) == []
 
 
 @pytest.mark.parametrize("source", [each for each in DIALECTS if each is not Dialect.GOOGLE])
