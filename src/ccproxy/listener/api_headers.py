@@ -63,6 +63,8 @@ REQUEST_IDS: Final = ("request-id", "x-request-id", "x-goog-request-id")
 _ANTHROPIC_LIMIT: Final = re.compile(rb"anthropic-ratelimit-(requests|tokens)-(limit|remaining|reset)")
 _OPENAI_LIMIT: Final = re.compile(rb"x-ratelimit-(limit|remaining|reset)-(requests|tokens)")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION_LENGTH: Final = 64
+"""Longest duration that is read: on digits without a unit the pattern takes the square of their number."""
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RETRY_DELAY: Final = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 """google.rpc.RetryInfo in the details of an error; Google sends no header."""
@@ -148,6 +150,8 @@ def _moment(at: float) -> str:
 
 def _duration(text: str) -> float | None:
     """Seconds in ``6m0s``, ``120ms``."""
+    if len(text) > _DURATION_LENGTH:
+        return None
     parts = list(_DURATION.finditer(text))
     if not parts or "".join(part[0] for part in parts) != text:
         return None
