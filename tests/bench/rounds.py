@@ -143,5 +143,5 @@ def _most(case: Case, plan: Plan) -> int:
             return 1_000_000 if case.keep else _NEW_CONNECTIONS
         case "sse":
             return plan.streams[case.concurrency]
-        case "burst":
+        case "burst" | "paced" | "volley":
             return plan.bursts

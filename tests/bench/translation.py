@@ -57,8 +57,8 @@ class Translation:
     import_s: float = 0.0
     whole: dict[Client, list[float]] = field(default_factory=dict)
     """Median latency of a small buffered answer, by round; as are the next ones."""
-    first: dict[tuple[Client, int], list[float]] = field(default_factory=dict)
-    """The first event, by concurrency too."""
+    first: dict[Client, list[float]] = field(default_factory=dict)
+    """The first event of a stream."""
     events_per_s: dict[Client, list[float]] = field(default_factory=dict)
     lag_p99: dict[Client, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -102,9 +102,8 @@ async def wire(found: Translation, port: int, rounds: int, window_s: float, note
 
             small = await turn("json", 1, 1_000_000)
             found.whole.setdefault(client, []).append(quantile(small.latencies, 0.5))
-            for concurrency, streams in ((1, 6), (16, 48)):
-                measured = await turn("sse", concurrency, streams)
-                found.first.setdefault((client, concurrency), []).append(quantile(measured.first_events, 0.5))
+            streams = await turn("sse", 1, 12)
+            found.first.setdefault(client, []).append(quantile(streams.first_events, 0.5))
             volley = await turn("volley", 16, 64)
             found.events_per_s.setdefault(client, []).append(volley.throughput)
             paced = await turn("paced", 16, 16)
