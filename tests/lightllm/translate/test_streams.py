@@ -136,6 +136,14 @@ def test_arguments_that_a_limit_cut_off_are_read_as_far_as_they_go(source: Diale
                 assert whole(sample, target) == []
 
 
+@each_pair
+def test_half_a_character_in_arguments_that_were_cut_off_does_no_harm(source: Dialect, target: Dialect) -> None:
+    if source is not Dialect.GOOGLE:
+        data = stream(source, Script([Use("call_1", "read", '{"a": "\ud800 x", "b": "y')], "length", step=4))
+        assert buffered(plan(source, target, stream=False), [data]) is not None
+        assert wire.check(target, translated(plan(source, target), [data])).breaches == []
+
+
 @pytest.mark.parametrize("source", [each for each in DIALECTS if each is not Dialect.GOOGLE])
 def test_a_google_array_has_the_chunks_of_the_stream(source: Dialect) -> None:
     for sample in scripts(source):

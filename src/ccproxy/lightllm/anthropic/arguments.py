@@ -85,7 +85,8 @@ def whole_arguments(text: str, *, custom: bool) -> dict[str, object]:
     if (found := _as_object(text)) is not None:
         return found
     try:
-        partial = from_json(text, allow_partial="trailing-strings")
+        # A half of a surrogate pair, which models write into strings, becomes a question mark: it is no Unicode.
+        partial = from_json(text.encode("utf-8", "replace"), allow_partial="trailing-strings")
     except ValueError:
         return {}
     return partial if isinstance(partial, dict) else {}
