@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from typing import Final
 
+from ccproxy.errors import UpstreamError
 from ccproxy.lightllm.ending import Usage
 from ccproxy.lightllm.events import (
     Begin,
@@ -31,6 +33,13 @@ from ccproxy.lightllm.events import (
 )
 from ccproxy.lightllm.finish import Reason
 from ccproxy.lightllm.status import Failure
+
+SIZE_LIMIT: Final = 32 << 20
+"""Most bytes, about, that are held of an answer."""
+_OVERHEAD: Final = 60
+"""Bytes that a piece of text takes beside its characters."""
+_BLOCK_SIZE: Final = 1000
+"""Bytes of a block, or a citation."""
 
 
 @dataclass(slots=True)
@@ -69,23 +78,30 @@ class Answer:
     failure: Failure | None = None
     complete: bool = False
     open: dict[int, Block] = field(default_factory=dict)
+    size: int = 0
+    """About the bytes that it takes."""
 
     def take(self, event: Event) -> None:
-        """Add one event."""
+        """Add one event. Raises UpstreamError where the answer becomes too large to be held."""
         match event:
             case BlockDelta(index, text):
+                self._grow(len(text) + _OVERHEAD)
                 self.open[index].pieces.append(text)
             case BlockStart():
+                self._grow(_BLOCK_SIZE)
                 block = Block(event.index, event.kind, event.id, event.name, event.custom)
                 self.open[event.index] = block
                 self.blocks.append(block)
             case BlockStop(index):
                 self.open.pop(index).whole = True
             case BlockSignature(index, signature):
+                self._grow(len(signature))
                 self.open[index].signature = signature
             case BlockCitation(index, citation):
+                self._grow(_BLOCK_SIZE)
                 self.open[index].citations.append(citation)
             case Media():
+                self._grow(len(event.data) + _BLOCK_SIZE)
                 self.blocks.append(event)
             case Begin():
                 self.id, self.model, self.created_at = event.id, event.model, event.created_at
@@ -99,6 +115,11 @@ class Answer:
                 self.failure = failure
             case Ping():
                 pass
+
+    def _grow(self, size: int) -> None:
+        self.size += size
+        if self.size > SIZE_LIMIT:
+            raise UpstreamError(f"the provider's answer is larger than {SIZE_LIMIT} bytes")
 
 
 def fold(events: Iterable[Event]) -> Answer:

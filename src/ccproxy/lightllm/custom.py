@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Final
 
+from ccproxy.errors import UpstreamError
 from ccproxy.lightllm.events import BlockDelta, BlockStart, BlockStop, Event
 from ccproxy.lightllm.prompt import Call, CustomTool, Part, Prompt, Result, ServerTool, Tool
+
+HELD_LIMIT: Final = 8 << 20
+"""Most characters of calls that are held."""
 
 
 def as_functions(prompt: Prompt) -> Prompt:
@@ -54,21 +59,28 @@ def _tool(tool: Tool | CustomTool | ServerTool) -> Tool | ServerTool:
 class Unwrapping:
     """The other way: a call's JSON back to the text in it, once it is whole. Other events pass."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_size")
 
     def __init__(self) -> None:
         self._held: dict[int, list[str]] = {}
+        self._size = 0
 
     def take(self, event: Event, *, wrapped: bool) -> list[Event]:
-        """What to pass on for one event. ``wrapped``: the event begins such a call."""
+        """What to pass on for one event. ``wrapped``: the event begins such a call. Raises UpstreamError for too much
+        of one."""
         match event:
             case BlockStart() if wrapped:
                 self._held[event.index] = []
             case BlockDelta(index, text) if index in self._held:
                 self._held[index].append(text)
+                self._size += len(text)
+                if self._size > HELD_LIMIT:
+                    raise UpstreamError(f"the provider's answer has more than {HELD_LIMIT} characters in a call")
                 return []
             case BlockStop(index) if index in self._held:
-                text = _input("".join(self._held.pop(index)))
+                whole = "".join(self._held.pop(index))
+                self._size -= len(whole)
+                text = _input(whole)
                 return [BlockDelta(index, text), event] if text else [event]
             case _:
                 pass

@@ -15,13 +15,15 @@ from typing import Final
 
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.events import BlockDelta, BlockKind, BlockSignature, BlockStart, BlockStop, Event
-from ccproxy.lightllm.memory import Kept, Memory, call_key, text_key
+from ccproxy.lightllm.memory import BYTES_LIMIT, Kept, Memory, call_key, text_key
 from ccproxy.lightllm.names import restore_id
 from ccproxy.lightllm.plan import Plan
 from ccproxy.lightllm.prompt import Call, Part, Prompt, Result, Text, Thought, Turn
 
-_TEXT_LIMIT: Final = 4 << 20
-"""Longest text or thought, in characters, that is remembered."""
+_PIECE: Final = 60
+"""Bytes that a piece of text takes beside its characters."""
+_BLOCK: Final = 500
+"""Bytes of a block without its text."""
 _SIGNING: Final = frozenset({Dialect.ANTHROPIC, Dialect.OPENAI_RESPONSES, Dialect.GOOGLE})
 
 
@@ -35,9 +37,12 @@ class _Open:
 
 
 class Remembering:
-    """Watches the events of one answer, in the client's ids."""
+    """Watches the events of one answer, in the client's ids.
 
-    __slots__ = ("_active", "_memory", "_open", "_plan", "_thoughts")
+    Of an answer in which more waits than the memory could take, the rest is not remembered.
+    """
+
+    __slots__ = ("_active", "_memory", "_open", "_plan", "_size", "_thoughts", "_thoughts_size")
 
     def __init__(self, plan: Plan, memory: Memory) -> None:
         self._plan = plan
@@ -45,13 +50,15 @@ class Remembering:
         self._active = plan.flavour.dialect in _SIGNING
         self._open: dict[int, _Open] = {}
         self._thoughts: list[Thought] = []
+        self._thoughts_size = 0
+        self._size = 0
+        """About the bytes of what is open and of the thoughts."""
 
     def delta(self, event: BlockDelta) -> None:
         """More text. Called for every event of this kind: the quick way in."""
         if self._active and (block := self._open.get(event.index)) is not None and block.kind != "call":
-            block.size += len(event.text)
-            if block.size <= _TEXT_LIMIT:
-                block.pieces.append(event.text)
+            block.pieces.append(event.text)
+            self._grow(block, len(event.text) + _PIECE)
 
     def take(self, event: Event) -> None:
         """Any other event."""
@@ -60,21 +67,32 @@ class Remembering:
         match event:
             case BlockStart():
                 self._open[event.index] = _Open(event.kind, event.id)
+                self._grow(self._open[event.index], _BLOCK)
             case BlockSignature(index, signature) if index in self._open:
                 self._open[index].signature = signature
+                self._grow(self._open[index], len(signature))
             case BlockStop(index) if (block := self._open.pop(index, None)) is not None:
                 self._close(block)
             case _:
                 pass
 
+    def _grow(self, block: _Open, size: int) -> None:
+        block.size += size
+        self._size += size
+        if self._size > BYTES_LIMIT:
+            self._active = False
+            self._open.clear()
+            self._thoughts.clear()
+
     def _close(self, block: _Open) -> None:
-        if block.size > _TEXT_LIMIT:
-            return
+        self._size -= block.size
         match block.kind:
             case "thinking" | "redacted":
                 if block.signature is not None:
                     text = "".join(block.pieces)
                     self._thoughts.append(Thought(text, block.signature, block.kind == "redacted", block.id))
+                    self._thoughts_size += block.size
+                    self._size += block.size
             case "call":
                 assert block.id is not None
                 self._keep(call_key(restore_id(block.id)), block.signature)
@@ -88,6 +106,8 @@ class Remembering:
         if self._thoughts or signature is not None:
             self._memory.remember(self._plan.provider, key, Kept(tuple(self._thoughts), signature))
             self._thoughts.clear()
+            self._size -= self._thoughts_size
+            self._thoughts_size = 0
 
 
 class _Places:

@@ -286,6 +286,12 @@ class AnswerTranslator:
     def _send(self, events: list[Event]) -> list[bytes]:
         if not events:
             return []
+        try:
+            return self._pass_on(events)
+        except UpstreamError as error:  # it cannot go on: more than may be held
+            return self._pass_on([Failed(Failure.of(error))])
+
+    def _pass_on(self, events: list[Event]) -> list[bytes]:
         told: list[Event] = []
         for came in events:
             event = self._told(came)
@@ -297,10 +303,7 @@ class AnswerTranslator:
             if self.finished:
                 break
         if self._writer is not None:
-            try:
-                out = self._writer.write(told)
-            except UpstreamError as error:  # it cannot go on: more than it may hold
-                out = self._writer.write([self._told(Failed(Failure.of(error)))])
+            out = self._writer.write(told)
             return [out] if out else []
         for event in told:
             self._out.take(event)
