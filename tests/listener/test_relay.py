@@ -116,7 +116,9 @@ def test_a_whole_answer_is_told_once_and_at_its_end() -> None:
     relay, settled = held(Generated(made, Dialect.OPENAI))
     assert relay.feed(b"a") == relay.feed(b"b") == []
     assert relay.holds_head
+    assert not relay.has_enough
     assert relay.end("early") == ['{"text":"é"}'.encode()]
+    assert relay.has_enough
     assert relay.end("early") == []
     assert [whole.status for whole in settled] == [200]
     found = record()

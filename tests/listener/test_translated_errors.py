@@ -25,7 +25,7 @@ from tests.listener.translating import (
     marked,
     text_of,
 )
-from tests.support.upstream import Received, Send, body, json, script, sse
+from tests.support.upstream import Received, Send, body, json, script, silence, sse
 
 LIMITED = {
     "anthropic": "rate_limit_error",
@@ -291,6 +291,27 @@ async def test_an_upstream_without_end_is_left(stand: Stand, client_kind: Kind, 
         path, asked = ask("anthropic", stream=False)
         again = await client.post(path, asked, key=stand.key(f"{site}-openai"))
         assert text_of("anthropic", await again.rest()) == TEXT
+
+
+@pytest.mark.parametrize("client_kind", get_args(Kind.__value__))
+@pytest.mark.parametrize("site", ["plain", "h2"])
+async def test_a_whole_answer_ends_although_the_stream_goes_on(stand: Stand, client_kind: Kind, site: Site) -> None:
+    async def endless(request: Received, send: Send) -> None:
+        await send.head(200, [("content-type", "text/event-stream")])
+        await send.data(b"".join(EVENTS["openai"]))
+        await silence()(request, send)
+
+    path, asked = ask("anthropic", stream=False)
+    mark = f"unending-{client_kind}-{site}"
+    async with stand.upstream(site, script(endless, json(200, WHOLE["openai"]))) as upstream:
+        async with connect(client_kind, stand.port) as client:
+            reply = await client.post(path, asked, key=stand.key(f"{site}-openai"), headers=marked(mark))
+            assert text_of("anthropic", await reply.rest()) == TEXT
+            await upstream.wait_closed()
+            again = await client.post(path, asked, key=stand.key(f"{site}-openai"))
+            assert text_of("anthropic", await again.rest()) == TEXT
+    record = await stand.flow(mark)
+    assert (record.complete, record.error, record.warnings) == (True, None, [])
 
 
 async def test_a_provider_that_is_not_there(stand: Stand) -> None:

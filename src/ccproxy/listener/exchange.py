@@ -141,7 +141,7 @@ class Exchange:
 
     @property
     def has_enough(self) -> bool:
-        """The client has been told why its answer ends here. Nothing more of the provider's is of use."""
+        """The client has its answer, or was told why it ends here. Nothing more of the provider's is of use."""
         if self.relay is None:
             return False
         return self.relay.has_enough or (self.answer is not None and self.answer.broken != "")

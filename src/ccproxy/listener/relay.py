@@ -148,7 +148,8 @@ class Held:
 
     @property
     def has_enough(self) -> bool:
-        return self.told is not None and self.told.failure is not None
+        """The client has all of its answer. It must not wait for the end of a stream that it does not read."""
+        return self.told is not None
 
     def note(self, record: FlowRecord) -> None:
         self.sink.note(record)
