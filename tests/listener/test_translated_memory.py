@@ -160,3 +160,17 @@ async def test_thoughts_are_shown_with_a_signature_that_is_nobodys() -> None:
                 assert reply.status == 200
         sent = upstream.requests[1].json()["messages"]
         assert sent[1] == {"role": "assistant", "content": [{"type": "text", "text": TEXT}]}
+
+
+@pytest.mark.parametrize(("first", "second"), [("google", "google"), ("anthropic", "openai_responses")])
+async def test_a_name_that_is_given_to_another_vendor_brings_nothing_along(first: str, second: str) -> None:
+    other = Upstream(streamed(EVENTS[second]), host="127.0.0.2" if first == second else "127.0.0.1")
+    async with Upstream(streamed(CALLS[first])) as upstream, other:
+        with Daemon({"providers": {"mine": {"type": first, "base_url": upstream.origin}}}) as daemon:
+            call = call_of("openai", await talk(daemon, "openai", "mine", None))
+            await talk(daemon, "openai", "mine", call)
+            daemon.write_config({"providers": {"mine": {"type": second, "base_url": other.origin}}})
+            assert daemon.cli("reload").returncode == 0
+            await talk(daemon, "openai", "mine", call)
+        assert SIGNATURE.encode() in upstream.requests[1].body
+        assert SIGNATURE.encode() not in other.requests[0].body

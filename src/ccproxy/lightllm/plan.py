@@ -37,7 +37,7 @@ class Plan:
     flavour: Flavour
     """The provider's."""
     provider: str
-    """Its name in the configuration; what ``Memory`` keeps is kept under it."""
+    """Its name; what ``Memory`` keeps is kept under it."""
     model: str
     """The model that the client asked for. An answer names the one that the provider says it used."""
     stream: bool

@@ -76,7 +76,7 @@ def translate(ctx: Context, decision: Transform, kind: str, asked_path: str, mem
         return estimated(client, count)
     seed = ctx.flow_id.replace("-", "")
     flavour = flavour_of(kind, decision.target.host)
-    leg = Leg(flavour, decision.provider, decision.model or "", seed, int(time.time()))
+    leg = Leg(flavour, keeper(decision), decision.model or "", seed, int(time.time()))
     sent = translate_request(body, client, asked, leg, memory)
     ctx.warnings.extend(sent.warnings)
     document = sent.body
@@ -87,6 +87,11 @@ def translate(ctx: Context, decision: Transform, kind: str, asked_path: str, mem
     toward_provider(ctx.headers, decision.dialect, streams=streams)
     ctx.retarget(endpoint_of(decision, counts=counts), decision.target.path, document)
     return Translation("count_tokens" if counts else "generate", client, decision.dialect, sent.plan, memory, count)
+
+
+def keeper(decision: Transform) -> str:
+    """Whose the signatures in the memory are: a configuration may give a provider's name to another vendor."""
+    return f"{decision.provider} {decision.dialect} {decision.target.host}"
 
 
 def same_format_count(ctx: Context, asked_path: str, memory: Memory) -> Translation:
