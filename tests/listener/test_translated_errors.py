@@ -303,13 +303,13 @@ async def test_a_whole_answer_ends_although_the_stream_goes_on(stand: Stand, cli
 
     path, asked = ask("anthropic", stream=False)
     mark = f"unending-{client_kind}-{site}"
-    async with stand.upstream(site, script(endless, json(200, WHOLE["openai"]))) as upstream:
-        async with connect(client_kind, stand.port) as client:
-            reply = await client.post(path, asked, key=stand.key(f"{site}-openai"), headers=marked(mark))
-            assert text_of("anthropic", await reply.rest()) == TEXT
-            await upstream.wait_closed()
-            again = await client.post(path, asked, key=stand.key(f"{site}-openai"))
-            assert text_of("anthropic", await again.rest()) == TEXT
+    answer = script(endless, json(200, WHOLE["openai"]))
+    async with stand.upstream(site, answer) as upstream, connect(client_kind, stand.port) as client:
+        reply = await client.post(path, asked, key=stand.key(f"{site}-openai"), headers=marked(mark))
+        assert text_of("anthropic", await reply.rest()) == TEXT
+        await upstream.wait_closed()
+        again = await client.post(path, asked, key=stand.key(f"{site}-openai"))
+        assert text_of("anthropic", await again.rest()) == TEXT
     record = await stand.flow(mark)
     assert (record.complete, record.error, record.warnings) == (True, None, [])
 
