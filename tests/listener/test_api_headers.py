@@ -30,6 +30,21 @@ def test_toward_a_provider() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-anthropic-additional-protection", "x-amz-security-token", "x-vertex-ai-llm-request-type", "helicone-auth",
+        "cf-aig-authorization", "x-portkey-api-key", "ocp-apim-subscription-key", "X-Auth-Token",
+        "copilot-integration-id",
+    ],
+)  # fmt: skip
+def test_another_apis_keys_and_companions_stay_here(name: str) -> None:
+    headers = Headers(((name.encode(), b"v"), (b"x-team", b"t"), (b"api-key", b"own"), (b"x-max-tokens", b"9")))
+    toward_provider(headers, Dialect.OPENAI, streams=False)
+    assert {"x-team", "api-key", "x-max-tokens"} <= dict(headers).keys()
+    assert name not in headers
+
+
 def test_a_client_that_takes_no_coding_gets_none() -> None:
     headers = Headers()
     toward_provider(headers, Dialect.ANTHROPIC, streams=True)

@@ -16,9 +16,11 @@ from typing import Final
 from ccproxy.headers import Fields, Headers
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.listener.coding import readable_codings
+from ccproxy.sentinel import HEADER_SLOTS
 
 LEFT_BEHIND: Final = (
     b"anthropic-",
+    b"x-anthropic-",
     b"x-claude-",
     b"openai-",
     b"x-openai-",
@@ -27,9 +29,16 @@ LEFT_BEHIND: Final = (
     b"x-codex-",
     b"x-responsesapi-",
     b"x-goog-",
+    b"x-vertex-",
+    b"x-amz-",
+    b"x-ms-",
+    b"copilot-",
     b"x-stainless-",
 )
 """How the names begin."""
+KEYS_OF_OTHERS: Final = (b"-authorization", b"-auth", b"-token", b"-key")
+"""How names end that carry a key of some service between a client and its own API. Routing judges ``KEY_SLOTS``."""
+KEY_SLOTS: Final = frozenset(name.encode() for name in HEADER_SLOTS)
 LEFT_BEHIND_NAMES: Final = frozenset(
     b"originator session-id session_id thread-id thread_id conversation-id conversation_id version x-app x-session-id "
     b"x-session-affinity x-client-request-id x-server-timeout idempotency-key http-referer x-title "
@@ -83,7 +92,9 @@ def toward_provider(headers: Headers, dialect: Dialect, *, streams: bool) -> Non
 
 
 def _is_left_behind(name: bytes) -> bool:
-    return name in LEFT_BEHIND_NAMES or name.startswith(LEFT_BEHIND)
+    if name in LEFT_BEHIND_NAMES or name.startswith(LEFT_BEHIND):
+        return True
+    return name.endswith(KEYS_OF_OTHERS) and name not in KEY_SLOTS
 
 
 def toward_client(given: Headers, client: Dialect, now: float, *, stream: bool, array: bool = False) -> Headers:
