@@ -242,10 +242,11 @@ class AnswerTranslator:
             events = self._read_whole(bytes(self._whole))
             self._whole = None
         elif self._parser is not None:
-            if self._parser.rest:  # some servers leave out the last empty line
-                for event in self._parser.feed(b"\n\n"):
+            last = self._parser.feed(b"\n\n") if self._parser.rest else []  # some servers leave out the last empty line
+            if all(_is_whole(event.data) for event in last):
+                for event in last:
                     events += self._reader.feed(event)
-            events += self._reader.end()
+                events += self._reader.end()
         if not any(isinstance(event, End | Failed) for event in events):
             events.append(Failed(_broken(cause)))
         return self._send(events)
@@ -339,6 +340,15 @@ class AnswerTranslator:
         return replace(
             start, id=fit_id(own, self._plan.client), name=name, custom=start.custom or name in self._plan.custom
         )
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether an event that no empty line ends was not cut."""
+    try:
+        json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return data.startswith(b"[DONE]")
+    return True
 
 
 def _broken(message: str) -> Failure:

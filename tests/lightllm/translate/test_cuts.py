@@ -10,6 +10,8 @@ import pytest
 
 from ccproxy.lightllm import sse
 from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.memory import Memory
+from ccproxy.lightllm.translate import AnswerTranslator
 from tests.lightllm.translate import wire
 from tests.lightllm.translate.exchange import plan, translated
 from tests.lightllm.translate.fold import fold
@@ -135,3 +137,14 @@ def test_scripts_that_are_cut_off_end_in_an_error(source: Dialect, target: Diale
 @each_pair
 def test_recordings_that_are_cut_off_end_in_an_error(source: Dialect, target: Dialect) -> None:
     assert {each.name: faults for each in some_of(recorded(source)) if (faults := cut_off(each, target))} == {}
+
+
+@each_pair
+def test_a_stream_that_breaks_off_in_an_event_says_why(source: Dialect, target: Dialect) -> None:
+    sample = next(iter(scripts(source)))
+    begun = events(sample.stream)
+    first = next(at for at, event in enumerate(begun) if b"data: {" in event)
+    translator = AnswerTranslator(plan(source, target), Memory())
+    translator.feed(b"".join(begun[: first + 1]) + b'data: {"type": "a')
+    (told,) = translator.end("the line went dead")[-1:]
+    assert b"the line went dead" in told
