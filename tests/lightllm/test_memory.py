@@ -54,3 +54,13 @@ def test_an_entry_is_stored_and_read_back(kept: Kept) -> None:
 def test_a_damaged_entry_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="no entry"):
         load_kept(data)
+
+
+def test_the_names_that_a_provider_chooses_count_too() -> None:
+    memory = Memory(limit=3000)
+    for number in range(10):
+        memory.remember("p", call_key(f"{number:01000}"), Kept((), "s"))
+    kept = [number for number in range(10) if memory.recall("p", call_key(f"{number:01000}")) is not None]
+    assert kept == [8, 9]
+    memory.remember("p", call_key("x" * 4000), Kept((), "s"))
+    assert memory.recall("p", call_key("x" * 4000)) is None

@@ -73,12 +73,12 @@ class Memory:
 
     def remember(self, provider: str, key: str, kept: Kept) -> None:
         """Keep something of ``provider``'s under ``key``. Larger than the whole memory: not kept."""
-        if kept.size > self._limit:
+        if kept.size + len(key) > self._limit:
             return
         self._drop((provider, key))
         self._entries[provider, key] = kept
         self.changed[provider, key] = kept
-        self._size += kept.size
+        self._size += kept.size + len(key)
         while self._size > self._limit:
             oldest = next(iter(self._entries))
             self._drop(oldest)
@@ -92,7 +92,7 @@ class Memory:
 
     def _drop(self, name: tuple[str, str]) -> None:
         if (old := self._entries.pop(name, None)) is not None:
-            self._size -= old.size
+            self._size -= old.size + len(name[1])
 
 
 def dump_kept(kept: Kept) -> bytes:
