@@ -22,7 +22,7 @@ each_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=IDS)
 
 BYTEWISE = 40_000 if FULL else 4_000
 """Longest stream, in bytes, that is fed byte by byte."""
-BOUNDARIES = 30 if FULL else 4
+BOUNDARIES = 20 if FULL else 4
 """Most places at which one stream is cut off."""
 
 PING = {
