@@ -79,7 +79,7 @@ _FAMILIES: Final[tuple[tuple[str, Model], ...]] = (
 
 def known(name: str) -> Model | None:
     """The family of a model, by its name with or without ``openai/`` or ``ft:``; None for any other."""
-    bare = name.removeprefix("openai/").removeprefix("ft:")
+    bare = _bare(name)
     return next((model for prefix, model in _FAMILIES if bare.startswith(prefix)), None)
 
 
@@ -102,8 +102,12 @@ _LIMITS: Final[tuple[tuple[str, int], ...]] = (
 
 def output_limit(name: str) -> int | None:
     """The most tokens that a model may be asked for; None where it is not known to be less than anybody asks for."""
-    bare = name.removeprefix("openai/").removeprefix("ft:")
+    bare = _bare(name)
     return next((limit for prefix, limit in _LIMITS if bare.startswith(prefix)), None)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("openai/").removeprefix("ft:")
 
 
 def fitting(effort: Effort, efforts: tuple[Effort, ...]) -> Effort:

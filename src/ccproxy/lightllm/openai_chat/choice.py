@@ -34,7 +34,8 @@ from ccproxy.lightllm.events import (
     Event,
     Media,
 )
-from ccproxy.lightllm.openai_chat.content import split_data_url, thinking_text
+from ccproxy.lightllm.openai_chat.content import thinking_text
+from ccproxy.lightllm.openai_files import split_data_url
 
 _KEPT: Final = 1 << 20
 """Most characters of a call's arguments that are kept: to see whether they are whole, or until its name is known."""

@@ -22,14 +22,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
-from urllib.parse import unquote_to_bytes
+from typing import Final
 
 from ccproxy.lightllm.dialect import Dialect
 from ccproxy.lightllm.openai_chat.fields import Fields, bad, name_at, object_at, string_at
+from ccproxy.lightllm.openai_files import ALIASES, ENDINGS, KINDS, NAMES, Kind, split_data_url
 from ccproxy.lightllm.prompt import CacheMark, File, Opaque, Text, Thought
 
-type Kind = Literal["image", "audio", "video", "document"]
 type Content = Text | File | Thought | Opaque
 
 _TEXTS: Final = frozenset({"text", "input_text", "output_text"})
@@ -40,21 +39,7 @@ _URLS: Final[dict[str, Kind]] = {
     "video_url": "video",
     "input_video": "video",
 }
-_KINDS: Final[dict[str, Kind]] = {"image": "image", "audio": "audio", "video": "video"}
-_ALIASES: Final = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-wav": "audio/wav"}
 _FORMATS: Final = {"audio/mpeg": "mp3", "audio/wave": "wav"}
-_ENDINGS: Final = {
-    "pdf": "application/pdf",
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "csv": "text/csv",
-    "html": "text/html",
-    "json": "application/json",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-}
-_NAMES: Final = {mime: f"document.{ending}" for ending, mime in _ENDINGS.items()}
 
 
 def read_content(content: object, at: str) -> tuple[Content, ...]:
@@ -90,16 +75,6 @@ def thinking_text(value: object) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def split_data_url(url: str) -> tuple[str | None, str]:
-    """Media type and base64 of a data URL (RFC 2397)."""
-    head, _, data = url[len("data:") :].partition(",")
-    mime, *parameters = head.lower().split(";")
-    mime = mime.strip()
-    if "base64" not in (each.strip() for each in parameters):
-        data = base64.b64encode(unquote_to_bytes(data)).decode("ascii")
-    return _ALIASES.get(mime, mime) or None, data
-
-
 def cache_mark(part: Fields) -> CacheMark | None:
     """OpenRouter's ``cache_control``, which is Anthropic's, or OpenAI's ``prompt_cache_breakpoint``."""
     if isinstance(control := part.get("cache_control"), dict):
@@ -125,7 +100,7 @@ def _recorded(part: Fields, at: str) -> File:
     given = name_at(audio.get("format") or "wav", f"{at}.input_audio.format").lower()
     mime = f"audio/{given}"
     data = name_at(audio.get("data"), f"{at}.input_audio.data")
-    return _file("audio", data, at, mime=_ALIASES.get(mime, mime), cache=cache_mark(part))
+    return _file("audio", data, at, mime=ALIASES.get(mime, mime), cache=cache_mark(part))
 
 
 def _attached(part: Fields, at: str) -> File:
@@ -134,7 +109,7 @@ def _attached(part: Fields, at: str) -> File:
     name, cache = file.get("filename"), cache_mark(part)
     name = name if isinstance(name, str) and name else None
     if (data := file.get("file_data") or file.get("file_url")) is not None:
-        mime = _ENDINGS.get(name.rpartition(".")[2].lower()) if name else None
+        mime = ENDINGS.get(name.rpartition(".")[2].lower()) if name else None
         return _file("document", name_at(data, f"{path}.file_data"), at, mime=mime, name=name, cache=cache)
     return File("document", file_id=name_at(file.get("file_id"), f"{path}.file_id"), name=name, cache=cache, at=at)
 
@@ -154,7 +129,7 @@ def _file(
         said, data = split_data_url(source)
         mime = said or mime
         if mime is not None:
-            kind = _KINDS.get(mime.partition("/")[0], "document")
+            kind = KINDS.get(mime.partition("/")[0], "document")
     elif "://" in source[:32]:
         return File(kind, mime, url=source, name=name, detail=detail, cache=cache, at=at)
     else:
@@ -222,5 +197,5 @@ def write_part(part: Text | File) -> dict[str, object]:
         form = _FORMATS.get(mime) or mime.partition("/")[2].removeprefix("x-")
         return {"type": "input_audio", "input_audio": {"data": part.data, "format": form}}
     mime = part.mime or "application/pdf"
-    name = part.name or _NAMES.get(mime, "document")
+    name = part.name or NAMES.get(mime, "document")
     return {"type": "file", "file": {"filename": name, "file_data": f"data:{mime};base64,{part.data}"}}

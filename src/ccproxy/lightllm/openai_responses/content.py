@@ -22,32 +22,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal
-from urllib.parse import unquote_to_bytes
+from typing import Final
 
 from ccproxy.lightllm.dialect import Dialect
+from ccproxy.lightllm.openai_files import ALIASES, ENDINGS, KINDS, NAMES, split_data_url
 from ccproxy.lightllm.openai_responses.fields import Fields, bad, fields_at, maybe, name_at, want
 from ccproxy.lightllm.prompt import CacheMark, File, Opaque, Text
 
 type Content = Text | File | Opaque
-type Kind = Literal["image", "audio", "video", "document"]
 
 _TEXTS: Final = frozenset({"input_text", "output_text", "text"})
-_KINDS: Final[dict[str, Kind]] = {"image": "image", "audio": "audio", "video": "video"}
-_ALIASES: Final = {"image/jpg": "image/jpeg", "audio/mp3": "audio/mpeg", "audio/x-wav": "audio/wav"}
 _FORMATS: Final = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wave": "wav", "audio/x-wav": "wav"}
-_ENDINGS: Final = {
-    "pdf": "application/pdf",
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "csv": "text/csv",
-    "html": "text/html",
-    "json": "application/json",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-}
-_NAMES: Final = {mime: f"document.{ending}" for ending, mime in _ENDINGS.items()}
 
 
 def read_content(content: object, at: str) -> tuple[Content, ...]:
@@ -84,7 +69,7 @@ def read_part(part: Fields, at: str) -> Content:
             audio = fields_at(part.get("input_audio"), f"{at}.input_audio")
             mime = f"audio/{name_at(audio.get('format'), f'{at}.input_audio.format').lower()}"
             data = name_at(audio.get("data"), f"{at}.input_audio.data")
-            return File("audio", _ALIASES.get(mime, mime), data, at=at)
+            return File("audio", ALIASES.get(mime, mime), data, at=at)
         case _:
             return Opaque(Dialect.OPENAI_RESPONSES, kind, part, at)
 
@@ -112,8 +97,8 @@ def _file(part: Fields, at: str) -> File:
     if data[:5].lower() == "data:":
         mime, data = split_data_url(data)
     if mime in (None, "application/octet-stream"):
-        mime = _ENDINGS.get((name or "").rpartition(".")[2].lower(), "application/pdf")
-    kind = _KINDS.get(mime.partition("/")[0], "document")
+        mime = ENDINGS.get((name or "").rpartition(".")[2].lower(), "application/pdf")
+    kind = KINDS.get(mime.partition("/")[0], "document")
     if mime == "text/plain" and (text := _plain(data)) is not None:
         return File("document", mime, text=text, name=name, cache=mark, at=at)
     return File(kind, mime, data, name=name, cache=mark, at=at)
@@ -124,15 +109,6 @@ def _plain(data: str) -> str | None:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, ValueError):
         return None
-
-
-def split_data_url(url: str) -> tuple[str | None, str]:
-    """Media type and base64 of a data URL (RFC 2397)."""
-    head, _, data = url[len("data:") :].partition(",")
-    mime, *parameters = (each.strip() for each in head.lower().split(";"))
-    if "base64" not in parameters:
-        data = base64.b64encode(unquote_to_bytes(data)).decode("ascii")
-    return _ALIASES.get(mime, mime) or None, data
 
 
 def _mark(part: Fields) -> CacheMark | None:
@@ -180,5 +156,5 @@ def write_part(part: Text | File) -> dict[str, object]:
         data = base64.b64encode(part.text.encode("utf-8", "replace")).decode("ascii")
     else:
         mime, data = part.mime or "application/pdf", part.data or ""
-    name = part.name or _NAMES.get(mime, "document")
+    name = part.name or NAMES.get(mime, "document")
     return {"type": "input_file", "filename": name, "file_data": f"data:{mime};base64,{data}"}
